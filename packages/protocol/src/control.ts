@@ -1,0 +1,59 @@
+import type { FunctionSpec } from './function-spec.ts';
+import type { StartPath } from './glossary.ts';
+
+/** Control messages on an agent's link, from the server to the agent. */
+export type ToAgent =
+  /** Sent once, first. `spares` are kept ready from then on. */
+  | { type: 'configure'; spares: number; slots: number; maxSlots: number }
+  /** The instance now belongs to this account. */
+  | { type: 'assign'; account: string }
+  /**
+   * Make a sandbox for `spec`: from the spare `spare` if given and alive, else by fork, else by exec. Answered by
+   * `placed` or by `lost`.
+   */
+  | { type: 'place'; sandbox: string; spec: FunctionSpec; forceExec?: boolean }
+  /** Init has ended: from now on CPU in proportion to memory. */
+  | { type: 'limit-cpu'; sandbox: string }
+  /** Kill it and clean up. Answered by `lost`. */
+  | { type: 'destroy'; sandbox: string; reason: string }
+  /** Volumes asked for by `want-volumes` are there, at these slots' mount points. */
+  | { type: 'volumes'; slots: number[] }
+  /** Send `usage` for these sandboxes. */
+  | { type: 'measure'; sandboxes: string[] };
+
+/** Control messages on an agent's link, from the agent to the server. */
+export type FromAgent =
+  /** The zygote is warm and the first spares are made. */
+  | { type: 'ready' }
+  /** A sandbox will connect with this token. `slot` is its place in the instance. */
+  | { type: 'spare'; sandbox: string; token: string; slot: number }
+  /**
+   * The sandbox has its code and limits and waits for `init` on its own stream.
+   * `sandbox` is the id the server asked with; `connection` names the spare that it became, whose stream it uses.
+   */
+  | { type: 'placed'; sandbox: string; connection: string; slot: number; path: StartPath; reason: string; times: PlaceTimes }
+  /** The sandbox is gone, or was never made; its slot is clean again. */
+  | { type: 'lost'; sandbox: string; reason: string; exit: SandboxExit | null; maxMemoryMb: number }
+  /** Answer to `measure`. */
+  | { type: 'usage'; sandboxes: { sandbox: string; usedBytes: number; maxBytes: number }[] }
+  /** The agent wants code over this link, on stream `stream`; answered by chunks and `end`, or `error`. */
+  | { type: 'fetch-code'; stream: number; sha256: string; account: string }
+  /** The provider should make /tmp volumes for these slots. */
+  | { type: 'want-volumes'; slots: number[] }
+  /** For the server's log. */
+  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string };
+
+/** Milliseconds that each step of making a sandbox took, by the agent's clock. */
+export interface PlaceTimes {
+  code: number;
+  sandbox: number;
+}
+
+/** How the first process of a sandbox ended. */
+export interface SandboxExit {
+  code: number | null;
+  /** Signal name. */
+  signal: string | null;
+  /** Killed by the kernel for want of memory inside its own limit. */
+  outOfMemory: boolean;
+}

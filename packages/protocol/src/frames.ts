@@ -1,0 +1,124 @@
+/**
+ * The framed protocol spoken on every byte stream between the server and what runs inside an instance.
+ *
+ * A frame is a 12-byte header and a payload, little endian:
+ *
+ *     u32 payload length | u8 kind | 3 bytes zero | u32 stream id | payload
+ *
+ * The stream id names an invocation on a sandbox's stream, a transfer on an agent's link; 0 is the connection itself.
+ * A receiver grants credit (bytes of `chunk` payload per stream id); a sender never has more `chunk` bytes under way
+ * than it was granted. Both ends start a stream with {@link INITIAL_CREDIT}. Other kinds need no credit but are
+ * limited by {@link MAX_FRAME}.
+ */
+export const HEADER_BYTES = 12;
+
+/** The largest payload of one frame. Longer bodies travel as chunks. */
+export const MAX_FRAME = 256 * 1024;
+
+/** A body up to this size travels inside its `invoke` or `end` frame. */
+export const INLINE_BODY = 128 * 1024;
+
+/** Chunk bytes that may be sent on a new stream before the receiver grants more. */
+export const INITIAL_CREDIT = 1024 * 1024;
+
+/** The kinds of frame. Numbers are fixed: both ends may be of different releases. */
+export const Kind = {
+  /** First on every connection: JSON {@link Hello}. */
+  hello: 1,
+  /** Server to sandbox: JSON {@link InitMessage}. Sandbox to server: empty, init is done. */
+  init: 2,
+  /** Server to sandbox: an {@link InvokeMeta} and the event, see `encodeInvoke`. */
+  invoke: 3,
+  /** Part of a body; the body ends with `end` (or with the last chunk of an announced length). */
+  chunk: 4,
+  /** Sandbox to server: the invocation's response (or its last part). Agent's link: end of a transfer. */
+  end: 5,
+  /** Sandbox to server: the invocation or the init failed; JSON {@link ErrorBody}. Agent's link: a transfer failed. */
+  error: 6,
+  /** Sandbox to server: log text, UTF-8, whole lines. */
+  log: 7,
+  /** Server to sandbox: end gracefully. */
+  shutdown: 8,
+  /** Receiver to sender: u32 more chunk bytes for this stream. */
+  credit: 9,
+  /** On an agent's link: one JSON control message (see control.ts). */
+  control: 10,
+} as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+export interface Frame {
+  kind: number;
+  stream: number;
+  /** A view of the decoder's buffer: valid until the handler returns, copy to keep. */
+  payload: Buffer;
+}
+
+/** Thrown by {@link FrameDecoder} on bytes that no well-behaved peer sends; the connection must be closed. */
+export class FrameError extends Error {
+  override name = 'FrameError';
+}
+
+/** Writes a header into `target` at `offset`. */
+export function writeHeader(target: Buffer, offset: number, kind: Kind, stream: number, length: number): void {
+  target.writeUInt32LE(length, offset);
+  target.writeUInt32LE(kind, offset + 4);
+  target.writeUInt32LE(stream, offset + 8);
+}
+
+/** A whole frame in one buffer. */
+export function encodeFrame(kind: Kind, stream: number, payload: Buffer | string = ''): Buffer {
+  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+  if (length > MAX_FRAME) throw new FrameError(`a frame of ${length} bytes is over the limit of ${MAX_FRAME}`);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
+  writeHeader(frame, 0, kind, stream, length);
+  if (typeof payload === 'string') frame.write(payload, HEADER_BYTES);
+  else payload.copy(frame, HEADER_BYTES);
+  return frame;
+}
+
+/** A frame whose payload is JSON. */
+export function encodeJson(kind: Kind, stream: number, value: unknown): Buffer {
+  return encodeFrame(kind, stream, JSON.stringify(value));
+}
+
+export function encodeCredit(stream: number, bytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + 4);
+  writeHeader(frame, 0, Kind.credit, stream, 4);
+  frame.writeUInt32LE(bytes, HEADER_BYTES);
+  return frame;
+}
+
+/**
+ * Cuts a byte stream into frames. Bytes are hostile: a length over {@link MAX_FRAME} or an unknown kind throws
+ * {@link FrameError}; memory held never exceeds one frame plus one read.
+ */
+export class FrameDecoder {
+  #rest: Buffer | undefined;
+  readonly #onFrame: (kind: Kind, stream: number, payload: Buffer) => void;
+
+  constructor(onFrame: (kind: Kind, stream: number, payload: Buffer) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Takes the next bytes; calls back for each whole frame. The callback may end the connection by throwing. */
+  push(bytes: Buffer): void {
+    const data = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
+    this.#rest = undefined;
+    let offset = 0;
+    while (data.length - offset >= HEADER_BYTES) {
+      const length = data.readUInt32LE(offset);
+      const kind = data.readUInt32LE(offset + 4);
+      if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
+      if (kind < Kind.hello || kind > Kind.control) throw new FrameError(`a frame of unknown kind ${kind}`);
+      const end = offset + HEADER_BYTES + length;
+      if (end > data.length) break;
+      const stream = data.readUInt32LE(offset + 8);
+      offset += HEADER_BYTES;
+      const payload = data.subarray(offset, end);
+      offset = end;
+      this.#onFrame(kind as Kind, stream, payload);
+    }
+    // A copy: `bytes` may be a read buffer that its owner uses again.
+    if (offset < data.length) this.#rest = Buffer.from(data.subarray(offset));
+  }
+}

@@ -1,0 +1,44 @@
+/** Runtimes that Hearth can run; AWS's identifiers. */
+export const RUNTIMES = ['nodejs26.x'] as const;
+export type RuntimeId = (typeof RUNTIMES)[number];
+
+/**
+ * One function version, as far as running it is concerned. Immutable: a change of code or configuration makes a new
+ * spec with a new `key`, so a sandbox made for one spec never serves another.
+ */
+export interface FunctionSpec {
+  /** Unique for account, function, version and revision of its code and configuration; what idle sandboxes are looked up by. */
+  readonly key: string;
+  /** 12 digits. */
+  readonly account: string;
+  readonly region: string;
+  readonly functionName: string;
+  /** `$LATEST` or a number. */
+  readonly version: string;
+  /** Unqualified ARN. */
+  readonly functionArn: string;
+  readonly runtime: RuntimeId;
+  readonly architecture: 'x86_64' | 'arm64';
+  readonly handler: string;
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+  /** Size of `/tmp` in MB. */
+  readonly ephemeralStorageMb: number;
+  /** The function's own variables; the reserved ones are added by the agent. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly code: CodeRef;
+  readonly logGroup: string;
+}
+
+/** Code by content. */
+export interface CodeRef {
+  /** Hex SHA-256 of the zip file. */
+  readonly sha256: string;
+  /** Bytes of the zip file. */
+  readonly size: number;
+}
+
+/** CPU in proportion to memory, as AWS documents it: 1,769 MB are one vCPU. */
+export function cpuShare(memoryMb: number): number {
+  return memoryMb / 1769;
+}

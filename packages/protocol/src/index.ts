@@ -1,0 +1,6 @@
+export * from './glossary.ts';
+export * from './function-spec.ts';
+export * from './frames.ts';
+export * from './messages.ts';
+export * from './control.ts';
+export * from './spawner.ts';

@@ -1,0 +1,32 @@
+/**
+ * What the server asks of the spawner, the only privileged part, and what it answers: JSON, one message a line, on
+ * the pipe between the two. The spawner never sees a tenant's bytes.
+ */
+export type ToSpawner =
+  /**
+   * Make an instance: user, mount, pid, ipc, uts and network namespaces, cgroups with this much memory and CPU, and
+   * the agent started inside. `socket` is the server's Unix socket for this instance, `token` what its agent says in
+   * its hello. Answered by `made` or `failed`.
+   */
+  | { type: 'make'; instance: string; memoryMb: number; cpus: number; socket: string; token: string }
+  /** End it and remove everything of it. Answered by `gone`. */
+  | { type: 'remove'; instance: string }
+  /** Have a `/tmp` volume of this size, empty, mounted for each of these slots. Answered by `volumes`. */
+  | { type: 'volumes'; instance: string; slots: number[]; sizeMb: number };
+
+export type FromSpawner =
+  /** Left-overs of a former life are removed; instances can be made. */
+  | { type: 'ready'; cgroupVersion: 1 | 2 }
+  | { type: 'made'; instance: string; cgroups: InstanceCgroups }
+  | { type: 'failed'; instance: string; message: string; hint?: string }
+  | { type: 'gone'; instance: string; reason: string }
+  | { type: 'volumes'; instance: string; slots: number[] };
+
+/** Directories (as the server sees them) that hold one directory `s<slot>` for each slot of an instance. */
+export interface InstanceCgroups {
+  version: 1 | 2;
+  /** Where `memory.usage_in_bytes` or `memory.current` is. */
+  memory: string;
+  /** Where `freezer.state` or `cgroup.freeze` is; the server may write it. */
+  freezer: string;
+}
