@@ -1,0 +1,161 @@
+/** Whose doing an error is: the one who called, or Hearth and its machine. */
+export type Fault = 'caller' | 'service';
+
+export interface ErrorEntry {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  readonly fault: Fault;
+  /** When it is answered. */
+  readonly meaning: string;
+  /** What the reader of the error can do. */
+  readonly cure: string;
+}
+
+/**
+ * Every error that Hearth's API answers. Names and statuses are those of AWS's Lambda model where it has them
+ * (`@aws-sdk/client-lambda`, held against it by a test); the rest are the general ones of AWS's REST-JSON services.
+ * docs/reference/errors.md is made from this table.
+ */
+export const ERRORS = {
+  AccessDeniedException: {
+    status: 403,
+    fault: 'caller',
+    meaning: 'The request is refused: it names another account, comes from a web page, or lacks rights.',
+    cure: 'Use credentials of the account that owns the function, and call Hearth from a program, not from a web page.',
+  },
+  CodeStorageExceededException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'The code of all functions of the account in this region would exceed 75 GB.',
+    cure: 'Delete functions that are no longer needed.',
+  },
+  InvalidParameterValueException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'A parameter is well-formed but its value cannot be used.',
+    cure: 'Read the message: it names the parameter and what is allowed.',
+  },
+  InvalidRequestContentException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'The body of an Invoke request is not JSON, or a header of it cannot be decoded.',
+    cure: 'Send a JSON document as the payload; with the AWS CLI add --cli-binary-format raw-in-base64-out.',
+  },
+  InvalidZipFileException: {
+    status: 502,
+    fault: 'service',
+    meaning: 'The stored code of the function could not be unpacked when it was to be run.',
+    cure: 'Upload the code again with UpdateFunctionCode.',
+  },
+  NotImplementedException: {
+    status: 501,
+    fault: 'service',
+    meaning: 'The operation, or the way it was asked for, exists on AWS but not in Hearth yet.',
+    cure: 'The message names what is missing and, where there is one, another way.',
+  },
+  PreconditionFailedException: {
+    status: 412,
+    fault: 'caller',
+    meaning: 'The RevisionId sent is not the current one: someone else has changed the function.',
+    cure: 'Read the function again and repeat the change with its current RevisionId.',
+  },
+  RequestEntityTooLargeException: {
+    status: 413,
+    fault: 'caller',
+    meaning: 'The body of a request other than Invoke is larger than 70,167,211 bytes.',
+    cure: 'Make the deployment package smaller than 50 MB.',
+  },
+  RequestTooLargeException: {
+    status: 413,
+    fault: 'caller',
+    meaning: 'The payload of an Invoke request is larger than 6 MB.',
+    cure: 'Send less, or send a reference to where the data is kept.',
+  },
+  ResourceConflictException: {
+    status: 409,
+    fault: 'caller',
+    meaning: 'The function exists already, or another change of it is under way.',
+    cure: "Choose another name, or wait with the SDK's functionUpdatedV2 waiter and try again.",
+  },
+  ResourceNotFoundException: {
+    status: 404,
+    fault: 'caller',
+    meaning: 'There is no such function, version or record for this account in this region.',
+    cure: 'Check the name, the region and the account of the credentials; `hearth ls` lists what there is.',
+  },
+  ResourceNotReadyException: {
+    status: 502,
+    fault: 'service',
+    meaning: 'The function is not in a state in which it can be invoked.',
+    cure: "Wait with the SDK's functionActiveV2 waiter and try again.",
+  },
+  SerializationException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'The body of the request is not the JSON that the operation takes, or a member has the wrong type.',
+    cure: "Read the message: it names the place. AWS's SDKs and CLI never send such a body.",
+  },
+  ServiceException: {
+    status: 500,
+    fault: 'service',
+    meaning: 'Hearth itself failed.',
+    cure: "The cause is in the server's log, under the request id of the answer.",
+  },
+  ServiceUnavailableException: {
+    status: 503,
+    fault: 'service',
+    meaning: 'The server is starting or stopping.',
+    cure: 'Try again; GET /_hearth/health answers 200 once the server is ready.',
+  },
+  TooManyRequestsException: {
+    status: 429,
+    fault: 'caller',
+    meaning: 'There is no room for another execution now.',
+    cure: 'Try again later, as the SDKs do by themselves, or give Hearth more memory.',
+  },
+  UnknownOperationException: {
+    status: 404,
+    fault: 'caller',
+    meaning: "The method and path belong to no operation of Lambda's API.",
+    cure: "Check the endpoint URL: it is the server's address with no path. Only Lambda's API is served.",
+  },
+  UnsupportedMediaTypeException: {
+    status: 415,
+    fault: 'caller',
+    meaning: 'The body of an Invoke request is encoded in a way that is not understood.',
+    cure: 'Send plain JSON with no content-encoding.',
+  },
+  ValidationException: {
+    status: 400,
+    fault: 'caller',
+    meaning: "One or more parameters break a constraint of AWS's model (pattern, length, range, enumeration).",
+    cure: 'The message names each parameter and its constraint.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ApiErrorOptions {
+  /** What TooManyRequestsException says as its `Reason`. */
+  readonly reason?: string;
+  /** Seconds for the `Retry-After` header. */
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** An error that the API answers to its caller as it stands. Thrown by every room behind the API. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly reason: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.reason = options.reason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
