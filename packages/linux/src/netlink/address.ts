@@ -1,5 +1,5 @@
-import { parseCidr, parseIpv4 } from './ipv4.ts';
-import { linkIndex, linkNames } from './link.ts';
+import { checkPrefix, parseIpv4 } from './ipv4.ts';
+import { linkNamesByIndex } from './link.ts';
 import {
   attribute,
   decodeAttributes,
@@ -37,19 +37,20 @@ const NEXT_HOP_BYTES = 8;
 /**
  * Gives a link an IPv4 address; the network of its prefix becomes reachable over it.
  *
- * @param cidr such as `10.1.2.3/24`.
+ * @param link its index.
  * @throws {NetlinkError} EEXIST where it has the address, ENODEV where there is no such link.
  */
-export function addAddress(socket: NetlinkSocket<'route'>, link: string, cidr: string): void {
-  const { address, prefix } = parseCidr(cidr);
+export function addAddress(socket: NetlinkSocket<'route'>, link: number, address: string, prefix: number): void {
+  checkPrefix(prefix);
+  const bytes = parseIpv4(address);
   const message = Buffer.alloc(IFADDR_BYTES);
   message.writeUInt8(AF_INET, 0);
   message.writeUInt8(prefix, 1);
-  writeU32(message, linkIndex(socket, link), 4);
-  socket.request(`add address ${cidr} to link ${link}`, {
+  writeU32(message, link, 4);
+  socket.request(`add address ${address}/${prefix} to link ${link}`, {
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    payload: Buffer.concat([message, attribute(IFA_LOCAL, address), attribute(IFA_ADDRESS, address)]),
+    payload: Buffer.concat([message, attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)]),
   });
 }
 
@@ -81,7 +82,7 @@ export function defaultRouteLinks(socket: NetlinkSocket<'route'>): string[] {
     if (link !== undefined) indices.add(readU32(link, 0));
     for (const index of nextHopLinks(attributes.get(RTA_MULTIPATH))) indices.add(index);
   }
-  const names = linkNames(socket);
+  const names = linkNamesByIndex(socket);
   return [...indices].map((index) => names.get(index)).filter((name) => name !== undefined);
 }
 

@@ -4,7 +4,7 @@
  *
  * Source: Linux's `include/uapi/linux/netfilter/nf_tables.h`; nft(8) for the meaning.
  */
-import { type Cidr, networkAddress, prefixMask } from './ipv4.ts';
+import { type Ipv4Network, networkAddress, prefixMask } from './ipv4.ts';
 import { attribute, be32, cString, nested, u32 } from './message.ts';
 
 const NFTA_LIST_ELEM = 1;
@@ -90,7 +90,7 @@ function maskRegister(mask: Buffer): Buffer {
   );
 }
 
-function compareAddress(field: AddressField, how: Compare, cidr: Cidr): Expressions {
+function compareAddress(field: AddressField, how: Compare, network: Ipv4Network): Expressions {
   return [
     // Chains of family `inet` see both protocols: without this, bytes of an IPv6 header would be compared.
     loadMeta(NFT_META_NFPROTO),
@@ -102,8 +102,8 @@ function compareAddress(field: AddressField, how: Compare, cidr: Cidr): Expressi
       attribute(NFTA_PAYLOAD_OFFSET, be32(field)),
       attribute(NFTA_PAYLOAD_LEN, be32(ADDRESS_BYTES)),
     ),
-    maskRegister(prefixMask(cidr.prefix)),
-    compare(how, networkAddress(cidr)),
+    maskRegister(prefixMask(network.prefix)),
+    compare(how, networkAddress(network)),
   ];
 }
 
@@ -135,19 +135,19 @@ export function isIpv6(): Expressions {
   return [loadMeta(NFT_META_NFPROTO), compare(Compare.equal, Buffer.from([NFPROTO_IPV6]))];
 }
 
-/** `ip saddr CIDR` */
-export function fromNetwork(cidr: Cidr): Expressions {
-  return compareAddress(AddressField.source, Compare.equal, cidr);
+/** `ip saddr NETWORK` */
+export function fromNetwork(network: Ipv4Network): Expressions {
+  return compareAddress(AddressField.source, Compare.equal, network);
 }
 
-/** `ip saddr != CIDR` */
-export function fromOutside(cidr: Cidr): Expressions {
-  return compareAddress(AddressField.source, Compare.different, cidr);
+/** `ip saddr != NETWORK` */
+export function fromOutside(network: Ipv4Network): Expressions {
+  return compareAddress(AddressField.source, Compare.different, network);
 }
 
-/** `ip daddr CIDR` */
-export function toNetwork(cidr: Cidr): Expressions {
-  return compareAddress(AddressField.destination, Compare.equal, cidr);
+/** `ip daddr NETWORK` */
+export function toNetwork(network: Ipv4Network): Expressions {
+  return compareAddress(AddressField.destination, Compare.equal, network);
 }
 
 /** `ct state established,related`: it answers what went the other way, or is an error about that. */

@@ -1,7 +1,18 @@
 export { addAddress, addDefaultRoute, defaultRouteLinks } from './address.ts';
 export { NetlinkError } from './error.ts';
-export { type FirewallOptions, installFirewall, removeFirewall } from './firewall.ts';
+export { type InstanceNetworks, protectInstances } from './firewall.ts';
 export { setForwarding } from './forwarding.ts';
-export { createMacvlan, createVeth, deleteLink, linkIndex, listLinks, type NetnsTarget, setLink } from './link.ts';
+export type { Ipv4Network } from './ipv4.ts';
+export {
+  createMacvlan,
+  createVeth,
+  deleteLink,
+  linkIndex,
+  linkNames,
+  type NetnsTarget,
+  setLinkMtu,
+  setLinkUp,
+} from './link.ts';
 export { newNetns, withNetns } from './netns.ts';
-export { NetlinkSocket, type NetlinkProtocol } from './socket.ts';
+export { NetlinkSocket } from './socket.ts';
+export { deleteTable } from './table.ts';

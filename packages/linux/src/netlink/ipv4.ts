@@ -1,11 +1,11 @@
 import { isIPv4 } from 'node:net';
 
-/** An IPv4 network or an address with its prefix. */
-export interface Cidr {
-  /** Four bytes, as written: bits below the prefix may be set. */
-  address: Buffer;
+/** An IPv4 network. */
+export interface Ipv4Network {
+  /** Dotted; bits below the prefix are ignored. */
+  readonly address: string;
   /** 0 to 32. */
-  prefix: number;
+  readonly prefix: number;
 }
 
 /** @returns the four bytes of a dotted address. @throws {RangeError} */
@@ -14,24 +14,24 @@ export function parseIpv4(text: string): Buffer {
   return Buffer.from(text.split('.').map(Number));
 }
 
-/** Reads `10.0.0.0/8`. @throws {RangeError} */
-export function parseCidr(text: string): Cidr {
-  const [address = '', prefix = '', ...rest] = text.split('/');
-  if (rest.length > 0 || !/^\d{1,2}$/.test(prefix) || Number(prefix) > 32) {
-    throw new RangeError(`not an IPv4 network: ${JSON.stringify(text)}. Hint: such as 10.0.0.0/8`);
+/** @throws {RangeError} */
+export function checkPrefix(prefix: number): void {
+  if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) {
+    throw new RangeError(`not the prefix of an IPv4 network: ${prefix}. Hint: 0 to 32`);
   }
-  return { address: parseIpv4(address), prefix: Number(prefix) };
 }
 
-/** @returns the mask of a prefix, four bytes. */
+/** @returns the mask of a prefix, four bytes. @throws {RangeError} */
 export function prefixMask(prefix: number): Buffer {
+  checkPrefix(prefix);
   const mask = Buffer.alloc(4);
-  if (prefix > 0) mask.writeInt32BE((-1 << (32 - prefix)) | 0, 0);
+  // Shifts count modulo 32, so that 0 is no shift by 32.
+  if (prefix > 0) mask.writeInt32BE(-1 << (32 - prefix), 0);
   return mask;
 }
 
-/** The bits of an address that its prefix covers. */
-export function networkAddress({ address, prefix }: Cidr): Buffer {
+/** @returns the network's address, its bits below the prefix 0. @throws {RangeError} */
+export function networkAddress({ address, prefix }: Ipv4Network): Buffer {
   const mask = prefixMask(prefix);
-  return Buffer.from(address.map((byte, i) => byte & (mask[i] as number)));
+  return parseIpv4(address).map((byte, i) => byte & (mask[i] as number)) as Buffer;
 }

@@ -74,18 +74,14 @@ function kind(name: string, ...data: Buffer[]): Buffer {
 }
 
 /**
- * Makes a pair of joined interfaces, veth(4): `name` in the socket's network namespace, its peer in another. Both are
+ * Makes a pair of joined interfaces, veth(4): `name` in the socket's network namespace, `peer` in another. Both are
  * down.
  *
  * @throws {NetlinkError} EEXIST where either name is taken.
  */
-export function createVeth(
-  socket: NetlinkSocket<'route'>,
-  name: string,
-  peer: { name: string; netns: NetnsTarget },
-): void {
-  const other = Buffer.concat([linkInfo(), nameAttribute(peer.name), netnsAttribute(peer.netns)]);
-  socket.request(`create veth ${name} with peer ${peer.name}`, {
+export function createVeth(socket: NetlinkSocket<'route'>, name: string, peer: string, netns: NetnsTarget): void {
+  const other = Buffer.concat([linkInfo(), nameAttribute(peer), netnsAttribute(netns)]);
+  socket.request(`create veth ${name} with peer ${peer}`, {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     payload: Buffer.concat([linkInfo(), nameAttribute(name), kind('veth', attribute(VETH_INFO_PEER, other))]),
@@ -97,14 +93,10 @@ export function createVeth(
  * private: it reaches what is beyond its parent, but neither the other interfaces over that parent nor the parent's
  * own addresses.
  *
- * @param parent index of the link below, see {@link linkIndex}. It must be up before this one can be.
+ * @param parent index of the link below. It must be up before this one can be.
  * @throws {NetlinkError} EEXIST where the name is taken there.
  */
-export function createMacvlan(
-  socket: NetlinkSocket<'route'>,
-  name: string,
-  { parent, netns }: { parent: number; netns: NetnsTarget },
-): void {
+export function createMacvlan(socket: NetlinkSocket<'route'>, name: string, parent: number, netns: NetnsTarget): void {
   socket.request(`create macvlan ${name} over link ${parent}`, {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -143,25 +135,29 @@ export function linkIndex(socket: NetlinkSocket<'route'>, name: string): number 
   return readI32(answer.payload, 4);
 }
 
-/** Sets a link up or down, and its MTU in bytes. A macvlan can be up only over a parent that is. */
-export function setLink(socket: NetlinkSocket<'route'>, name: string, change: { up?: boolean; mtu?: number }): void {
-  const flags = change.up === true ? IFF_UP : 0;
-  const parts = [linkInfo(0, flags, change.up === undefined ? 0 : IFF_UP), nameAttribute(name)];
-  if (change.mtu !== undefined) parts.push(attribute(IFLA_MTU, u32(change.mtu)));
-  socket.request(`set link ${name}`, { type: RTM_SETLINK, payload: Buffer.concat(parts) });
+/** Sets a link up. A macvlan needs its parent to be up. @param index see {@link linkIndex}. */
+export function setLinkUp(socket: NetlinkSocket<'route'>, index: number): void {
+  socket.request(`set link ${index} up`, { type: RTM_SETLINK, payload: linkInfo(index, IFF_UP, IFF_UP) });
 }
 
-/** The names of all links of the socket's network namespace, by index. */
-export function linkNames(socket: NetlinkSocket<'route'>): Map<number, string> {
+/** Sets the largest packet that a link takes, in bytes. @param index see {@link linkIndex}. */
+export function setLinkMtu(socket: NetlinkSocket<'route'>, index: number, bytes: number): void {
+  socket.request(`set the MTU of link ${index} to ${bytes}`, {
+    type: RTM_SETLINK,
+    payload: Buffer.concat([linkInfo(index), attribute(IFLA_MTU, u32(bytes))]),
+  });
+}
+
+/** The names of all links of the socket's network namespace. */
+export function linkNames(socket: NetlinkSocket<'route'>): string[] {
+  return [...linkNamesByIndex(socket).values()];
+}
+
+export function linkNamesByIndex(socket: NetlinkSocket<'route'>): Map<number, string> {
   const names = new Map<number, string>();
   for (const { payload } of socket.dump('list links', { type: RTM_GETLINK, payload: linkInfo() })) {
     const name = decodeAttributes(payload.subarray(IFINFO_BYTES)).get(IFLA_IFNAME);
     if (name !== undefined) names.set(readI32(payload, 4), name.toString('utf8', 0, name.length - 1));
   }
   return names;
-}
-
-/** The names of all links of the socket's network namespace. */
-export function listLinks(socket: NetlinkSocket<'route'>): string[] {
-  return [...linkNames(socket).values()];
 }

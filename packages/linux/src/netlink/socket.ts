@@ -45,6 +45,8 @@ const NLMSGERR_ATTR_MSG = 1;
 
 /** The kernel fills a datagram of a dump up to 32 KB. */
 const RECEIVE_BYTES = 65_536;
+/** The kernel answers before the request's system call returns, so this only keeps a bug from hanging us. */
+const ANSWER_SECONDS = 5;
 /** A dump that other changes keep interrupting is asked for again this often. */
 const DUMP_ATTEMPTS = 20;
 
@@ -76,24 +78,30 @@ export class NetlinkSocket<P extends NetlinkProtocol = NetlinkProtocol> implemen
   #sequence = 0;
   #open = true;
 
-  /**
-   * @param timeoutMs how long to wait for an answer; the kernel answers at once, so this only guards against a bug.
-   * @throws {NetlinkError} where the kernel lacks the protocol.
-   */
-  constructor(protocol: P, timeoutMs = 5000) {
+  /** A socket for links, addresses and routes. @throws {NetlinkError} */
+  static route(): NetlinkSocket<'route'> {
+    return new NetlinkSocket('route');
+  }
+
+  /** A socket for nf_tables. @throws {NetlinkError} where the kernel has no netfilter. */
+  static netfilter(): NetlinkSocket<'netfilter'> {
+    return new NetlinkSocket('netfilter');
+  }
+
+  private constructor(protocol: P) {
     this.protocol = protocol;
     this.#fd = socketCall(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOLS[protocol]);
     if (this.#fd < 0) throw new NetlinkError(`open a ${protocol} netlink socket`, koffi.errno());
     try {
-      this.#configure(timeoutMs);
+      this.#configure();
     } catch (error) {
       closeFd(this.#fd);
       throw error;
     }
   }
 
-  #configure(timeoutMs: number): void {
-    const timeout = { seconds: Math.floor(timeoutMs / 1000), microseconds: (timeoutMs % 1000) * 1000 };
+  #configure(): void {
+    const timeout = { seconds: ANSWER_SECONDS, microseconds: 0 };
     this.#configured(setTimeoutOption(this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout, koffi.sizeof(timevalType)));
     for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) {
       this.#configured(setIntegerOption(this.#fd, SOL_NETLINK, option, [1], koffi.sizeof('int')));
