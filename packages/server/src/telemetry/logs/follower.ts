@@ -10,6 +10,7 @@ export class Follower {
   readonly #queue: { block: BlockView; bytes: number }[] = [];
   #bytes = 0;
   #skipped = 0;
+  #stopped = false;
   #wake: (() => void) | undefined;
 
   /** Takes a block that was just sealed. */
@@ -27,10 +28,14 @@ export class Follower {
 
   /** The events of the blocks pushed, until `signal` aborts. Ends quietly then: to stop following is no error. */
   async *events(since: number, signal: AbortSignal | undefined): AsyncGenerator<LogEvent> {
-    const onAbort = () => this.#wake?.();
+    this.#stopped = signal?.aborted === true;
+    const onAbort = () => {
+      this.#stopped = true;
+      this.#wake?.();
+    };
     signal?.addEventListener('abort', onAbort);
     try {
-      while (signal?.aborted !== true) {
+      while (!this.#stopped) {
         const next = this.#queue.shift();
         if (next === undefined) {
           await new Promise<void>((resolve) => {
