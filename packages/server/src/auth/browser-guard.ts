@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from '@hearth/protocol';
+
+/** `Host` values remembered as good; ports make them many. */
+const REMEMBERED = 100;
+
+/**
+ * Refuses what a web page in the user's browser can send to a server on loopback: requests to a name that was made to
+ * resolve to 127.0.0.1 (DNS rebinding), and requests that another site's page makes.
+ *
+ * Sources: https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/
+ */
+export class BrowserGuard {
+  readonly #configured: string | undefined;
+  readonly #known = new Set<string>();
+
+  /** @param host the address the server was told to listen on; a request may name it. */
+  constructor(host?: string) {
+    this.#configured = host?.toLowerCase();
+  }
+
+  /** @throws ApiError AccessDeniedException for a request that no program sends and a web page might. */
+  check(request: IncomingMessage): void {
+    const { host, origin } = request.headers;
+    if (host !== undefined && !this.#known.has(host)) this.#checkHost(host);
+    if (origin !== undefined && !sameHost(origin, host)) {
+      throw refused(`a page of ${JSON.stringify(origin.slice(0, 200))} sent it`);
+    }
+    const site = request.headers['sec-fetch-site'];
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+      throw refused(`a page of another site sent it (Sec-Fetch-Site: ${String(site).slice(0, 20)})`);
+    }
+  }
+
+  #checkHost(host: string): void {
+    const name = hostName(host);
+    const good =
+      name === 'localhost' ||
+      name === '127.0.0.1' ||
+      name === '[::1]' ||
+      name.endsWith('.localhost') ||
+      (this.#configured !== undefined && (name === this.#configured || name === `[${this.#configured}]`));
+    if (!good) {
+      throw refused(`its Host is ${JSON.stringify(host.slice(0, 200))}`);
+    }
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.add(host);
+  }
+}
+
+/** A `Host` value without its port, in lower case. */
+function hostName(host: string): string {
+  const match = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(host);
+  return (match?.[1] ?? '').toLowerCase();
+}
+
+function sameHost(origin: string, host: string | undefined): boolean {
+  const start = origin.indexOf('://');
+  return start > 0 && host !== undefined && origin.slice(start + 3).toLowerCase() === host.toLowerCase();
+}
+
+function refused(why: string): ApiError {
+  return new ApiError(
+    'AccessDeniedException',
+    `The request is refused, because ${why}. Hint: call Hearth as localhost or 127.0.0.1 from a program; ` +
+      'web pages may not invoke functions.',
+  );
+}

@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto';
+import type { FunctionConfiguration, LastUpdateStatusReasonCode } from '@aws-sdk/client-lambda';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { FunctionRecord } from './function-record.ts';
+import { functionArn, partition } from './function-name.ts';
+
+/** The moment of a function's life that an answer shows. */
+export type Phase = 'creating' | 'updating' | 'settled';
+
+const BEING_CREATED = { reason: 'The function is being created.', code: 'Creating' } as const;
+
+/**
+ * A function as AWS shows it.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html, and for the states
+ * https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+ *
+ * @param qualified whether the ARN ends in `:$LATEST`, as it does where the request had that qualifier.
+ */
+export function configuration(record: FunctionRecord, phase: Phase, qualified: boolean): FunctionConfiguration {
+  return {
+    ...listedConfiguration(record, qualified),
+    State: phase === 'creating' ? 'Pending' : 'Active',
+    ...(phase === 'creating' ? { StateReason: BEING_CREATED.reason, StateReasonCode: BEING_CREATED.code } : {}),
+    ...(phase === 'updating'
+      ? {
+          LastUpdateStatus: 'InProgress',
+          LastUpdateStatusReason: BEING_CREATED.reason,
+          // AWS answers this code here, though its model doesn't list it.
+          LastUpdateStatusReasonCode: BEING_CREATED.code as unknown as LastUpdateStatusReasonCode,
+        }
+      : {}),
+    ...(phase === 'settled' ? { LastUpdateStatus: 'Successful' } : {}),
+    RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(record) },
+  };
+}
+
+/** The part of a function that ListFunctions shows: all but its state. */
+export function listedConfiguration(record: FunctionRecord, qualified: boolean): FunctionConfiguration {
+  const { settings } = record;
+  const arn = functionArn(record);
+  return {
+    FunctionName: record.name,
+    FunctionArn: qualified ? `${arn}:$LATEST` : arn,
+    Runtime: settings.runtime,
+    Role: settings.role,
+    Handler: settings.handler,
+    CodeSize: record.code.size,
+    Description: settings.description,
+    Timeout: settings.timeout,
+    MemorySize: settings.memorySize,
+    LastModified: new Date(record.lastModified).toISOString().replace('Z', '+0000'),
+    CodeSha256: Buffer.from(record.code.sha256, 'hex').toString('base64'),
+    Version: '$LATEST',
+    ...(Object.keys(settings.environment).length > 0 ? { Environment: { Variables: settings.environment } } : {}),
+    ...(settings.deadLetterTarget === undefined ? {} : { DeadLetterConfig: { TargetArn: settings.deadLetterTarget } }),
+    TracingConfig: { Mode: settings.tracing },
+    RevisionId: record.revisionId,
+    PackageType: 'Zip',
+    Architectures: [record.architecture],
+    EphemeralStorage: { Size: settings.ephemeralStorage },
+    SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
+    LoggingConfig: { LogFormat: 'Text', LogGroup: settings.logGroup },
+  };
+}
+
+/** What running `$LATEST` of a function takes. */
+export function functionSpec(record: FunctionRecord): FunctionSpec {
+  const { account, region, name, settings } = record;
+  return {
+    key: `${account}/${region}/${name}/$LATEST/${record.uid}.${record.revision}`,
+    account,
+    region,
+    functionName: name,
+    version: '$LATEST',
+    functionArn: functionArn(record),
+    runtime: settings.runtime,
+    architecture: record.architecture,
+    handler: settings.handler,
+    memoryMb: settings.memorySize,
+    timeoutMs: settings.timeout * 1000,
+    ephemeralStorageMb: settings.ephemeralStorage,
+    environment: settings.environment,
+    code: record.code,
+    logGroup: settings.logGroup,
+  };
+}
+
+/** An ARN of the documented form, the same for the same runtime. Real ones name a build of AWS's. */
+function runtimeVersionArn({ region, settings }: FunctionRecord): string {
+  return `arn:${partition(region)}:lambda:${region}::runtime:${hash('sha256', settings.runtime)}`;
+}

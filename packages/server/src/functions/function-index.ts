@@ -1,0 +1,83 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import { functionSpec } from './configuration.ts';
+import type { FunctionRecord } from './function-record.ts';
+import type { FunctionId } from './ports.ts';
+
+/** A function in memory. */
+export interface Entry {
+  readonly record: FunctionRecord;
+  readonly spec: FunctionSpec;
+}
+
+/** The functions of one account in one region. */
+interface Tenant {
+  readonly byName: Map<string, Entry>;
+  /** Names in order, or undefined when a name has come or gone since they were put in order. */
+  sorted: string[] | undefined;
+  codeBytes: number;
+}
+
+/** All functions in memory, so that finding one never waits for storage. */
+export class FunctionIndex {
+  readonly #tenants = new Map<string, Tenant>();
+
+  get({ account, region, name }: FunctionId): Entry | undefined {
+    return this.#tenants.get(`${account}/${region}`)?.byName.get(name);
+  }
+
+  set(record: FunctionRecord): Entry {
+    const key = `${record.account}/${record.region}`;
+    let tenant = this.#tenants.get(key);
+    if (tenant === undefined) {
+      tenant = { byName: new Map(), sorted: undefined, codeBytes: 0 };
+      this.#tenants.set(key, tenant);
+    }
+    const old = tenant.byName.get(record.name);
+    if (old === undefined) tenant.sorted = undefined;
+    tenant.codeBytes += record.code.size - (old?.record.code.size ?? 0);
+    // The spec is kept where nothing that running depends on has changed, so that its identity tells.
+    const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
+    const entry = { record, spec };
+    tenant.byName.set(record.name, entry);
+    return entry;
+  }
+
+  delete({ account, region, name }: FunctionId): void {
+    const tenant = this.#tenants.get(`${account}/${region}`);
+    const entry = tenant?.byName.get(name);
+    if (tenant === undefined || entry === undefined) return;
+    tenant.byName.delete(name);
+    tenant.sorted = undefined;
+    tenant.codeBytes -= entry.record.code.size;
+  }
+
+  /** Up to `count` functions by name, those after `after`. */
+  page(account: string, region: string, after: string, count: number): { records: FunctionRecord[]; more: boolean } {
+    const tenant = this.#tenants.get(`${account}/${region}`);
+    if (tenant === undefined) return { records: [], more: false };
+    tenant.sorted ??= [...tenant.byName.keys()].sort();
+    const start = firstAfter(tenant.sorted, after);
+    const names = tenant.sorted.slice(start, start + count);
+    return {
+      records: names.map((name) => tenant.byName.get(name)!.record),
+      more: start + count < tenant.sorted.length,
+    };
+  }
+
+  usage(account: string, region: string): { functions: number; codeBytes: number } {
+    const tenant = this.#tenants.get(`${account}/${region}`);
+    return { functions: tenant?.byName.size ?? 0, codeBytes: tenant?.codeBytes ?? 0 };
+  }
+}
+
+/** The place of the first name greater than `after`. */
+function firstAfter(sorted: readonly string[], after: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,88 @@
+import { ApiError } from '@hearth/protocol';
+import type { FunctionId } from './ports.ts';
+
+/** What a function name in any of the accepted forms says. */
+export interface FunctionReference {
+  readonly region?: string;
+  readonly account?: string;
+  readonly name: string;
+  readonly qualifier?: string;
+}
+
+// The same parts, in the same order, as the pattern of FunctionName in AWS's model.
+const FORM =
+  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?(?:(?<account>\d{12}):)?(?:function:)?(?<name>[a-zA-Z0-9-_]+)(?::(?<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$/;
+
+/**
+ * Reads a name, `account:name`, partial ARN or full ARN, each with or without a qualifier.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html ("Name formats").
+ *
+ * @returns undefined for what is none of them.
+ */
+export function parseFunctionName(text: string): FunctionReference | undefined {
+  const groups = FORM.exec(text)?.groups;
+  if (groups === undefined) return undefined;
+  const { region, account, name, qualifier } = groups;
+  return {
+    name: name!,
+    ...(region === undefined ? {} : { region }),
+    ...(account === undefined ? {} : { account }),
+    ...(qualifier === undefined ? {} : { qualifier }),
+  };
+}
+
+/** The unqualified ARN. */
+export function functionArn({ account, region, name }: FunctionId): string {
+  return `arn:${partition(region)}:lambda:${region}:${account}:function:${name}`;
+}
+
+/** Source: https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html */
+export function partition(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  if (region.startsWith('us-gov-')) return 'aws-us-gov';
+  return 'aws';
+}
+
+/**
+ * The function that a request from `account` in `region` means, and the qualifier it means it with.
+ *
+ * @param action as in `GetFunction`; a part of AWS's message where the function is another account's.
+ * @throws ApiError as AWS answers another region, another account and contradictory qualifiers.
+ */
+export function locate(
+  caller: { readonly account: string; readonly region: string },
+  text: string,
+  qualifier: string | undefined,
+  action: string,
+): { id: FunctionId; qualifier: string | undefined } {
+  const reference = parseFunctionName(text);
+  if (reference === undefined) {
+    throw new ApiError(
+      'InvalidParameterValueException',
+      `${JSON.stringify(text)} is not the name or ARN of a function.`,
+    );
+  }
+  const id = { account: caller.account, region: caller.region, name: reference.name };
+  if (reference.region !== undefined && reference.region !== caller.region) {
+    throw new ApiError(
+      'ResourceNotFoundException',
+      `Functions from '${reference.region}' are not reachable in this region ('${caller.region}')`,
+    );
+  }
+  if (reference.account !== undefined && reference.account !== caller.account) {
+    const resource = functionArn({ ...id, account: reference.account });
+    throw new ApiError(
+      'AccessDeniedException',
+      `User: arn:${partition(caller.region)}:iam::${caller.account}:root is not authorized to perform: lambda:${action} on ` +
+        `resource: ${resource} because no resource-based policy allows the lambda:${action} action`,
+    );
+  }
+  if (qualifier !== undefined && reference.qualifier !== undefined && qualifier !== reference.qualifier) {
+    throw new ApiError(
+      'InvalidParameterValueException',
+      'The derived qualifier from the function name does not match the specified qualifier.',
+    );
+  }
+  return { id, qualifier: qualifier ?? reference.qualifier };
+}

@@ -1,0 +1,325 @@
+import { hash, randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
+import type {
+  CreateFunctionRequest,
+  FunctionConfiguration,
+  UpdateFunctionCodeRequest,
+  UpdateFunctionConfigurationRequest,
+} from '@aws-sdk/client-lambda';
+import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import { chooseArchitecture } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
+import { CodeCollector } from './code-collector.ts';
+import { codeBytes } from './code-source.ts';
+import { configuration, listedConfiguration } from './configuration.ts';
+import { FunctionIndex } from './function-index.ts';
+import type { Entry } from './function-index.ts';
+import { functionArn, locate } from './function-name.ts';
+import type { FunctionRecord } from './function-record.ts';
+import { LIMITS } from './limits.ts';
+import { checkPackage } from './package-check.ts';
+import type { BlobStore, FunctionId, MetadataStore } from './ports.ts';
+import { mergeSettings, newSettings } from './settings.ts';
+import { addTags, removeTags } from './tags.ts';
+
+/** On whose behalf, and where. */
+export interface Caller {
+  readonly account: string;
+  readonly region: string;
+}
+
+export interface FunctionsOptions {
+  readonly metadata: MetadataStore;
+  readonly blobs: BlobStore;
+  /** What this installation can run, the default first. */
+  readonly architectures: readonly Architecture[];
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Calls back after some milliseconds, without keeping the process alive. */
+  readonly schedule: (milliseconds: number, callback: () => void) => Disposable;
+  /** Told what went wrong in the background. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface FunctionsEvents {
+  /** Invocations resolved from now on run `next`; sandboxes of `old` serve no new one. */
+  changed: [old: FunctionSpec, next: FunctionSpec];
+  deleted: [old: FunctionSpec];
+}
+
+/**
+ * The functions of all accounts. Reads are answered from memory; a change is on disk before it is answered, and
+ * changes of one function exclude each other. All methods throw ApiError as AWS answers.
+ */
+export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDisposable {
+  readonly #options: FunctionsOptions;
+  readonly #index = new FunctionIndex();
+  readonly #collector: CodeCollector;
+  /** ARNs of functions that are being changed. */
+  readonly #changing = new Set<string>();
+
+  private constructor(options: FunctionsOptions) {
+    super();
+    this.#options = options;
+    this.#collector = new CodeCollector(options.blobs, options);
+  }
+
+  /** Loads all functions, and deletes code that belongs to none. The stores stay the caller's to dispose. */
+  static async open(options: FunctionsOptions): Promise<Functions> {
+    const functions = new Functions(options);
+    for (const record of await options.metadata.all()) {
+      functions.#index.set(record);
+      functions.#collector.retain(record.code.sha256);
+    }
+    await functions.#collector.deleteOrphans();
+    return functions;
+  }
+
+  /**
+   * What an invocation of a name runs. Synchronous.
+   *
+   * @param action the operation's name in IAM, for AWS's message where the function is another account's.
+   */
+  resolve(
+    caller: Caller,
+    name: string,
+    qualifier?: string,
+    action = 'InvokeFunction',
+  ): { spec: FunctionSpec; invokedArn: string; record: FunctionRecord } {
+    const found = this.#find(caller, name, qualifier, action);
+    const { functionArn: arn } = found.entry.spec;
+    return {
+      spec: found.entry.spec,
+      invokedArn: found.qualifier === undefined ? arn : `${arn}:${found.qualifier}`,
+      record: found.entry.record,
+    };
+  }
+
+  async create(caller: Caller, request: CreateFunctionRequest): Promise<FunctionConfiguration> {
+    const { id, qualifier } = locate(caller, request.FunctionName ?? '', undefined, 'CreateFunction');
+    if (qualifier !== undefined) {
+      throw new ApiError('InvalidParameterValueException', 'A new function is named without a qualifier.');
+    }
+    if (id.name.length > LIMITS.name) {
+      throw new ApiError(
+        'ValidationException',
+        `1 validation error detected: Value '${id.name}' at 'functionName' failed to satisfy constraint: ` +
+          `Member must have length less than or equal to ${LIMITS.name}`,
+      );
+    }
+    const settings = newSettings(id.name, request);
+    const architecture = chooseArchitecture(this.#options.architectures, request.Architectures);
+    const tags = addTags({}, request.Tags ?? {});
+    const zip = codeBytes(request.Code ?? {});
+    const exists = () => new ApiError('ResourceConflictException', `Function already exist: ${id.name}`);
+    const arn = functionArn(id);
+    if (this.#index.get(id) !== undefined || this.#changing.has(arn)) throw exists();
+    this.#changing.add(arn);
+    try {
+      await checkPackage(zip);
+      this.#checkStorage(id, zip.length);
+      const code = await this.#collector.store(zip);
+      const record: FunctionRecord = {
+        ...id,
+        settings,
+        architecture,
+        code,
+        tags,
+        revision: 1,
+        revisionId: randomUUID(),
+        uid: randomUUID(),
+        lastModified: this.#options.now(),
+      };
+      await this.#persist(record, code.sha256);
+      this.#index.set(record);
+      return configuration(record, 'creating', false);
+    } finally {
+      this.#changing.delete(arn);
+    }
+  }
+
+  async updateCode(caller: Caller, request: UpdateFunctionCodeRequest): Promise<FunctionConfiguration> {
+    const zip = codeBytes(request);
+    return this.#change(caller, request, 'UpdateFunctionCode', async (old, id) => {
+      const architecture =
+        request.Architectures === undefined
+          ? old.architecture
+          : chooseArchitecture(this.#options.architectures, request.Architectures);
+      await checkPackage(zip);
+      this.#checkStorage(id, zip.length - old.code.size);
+      if (request.DryRun === true) {
+        const code = { sha256: hash('sha256', zip), size: zip.length };
+        return configuration({ ...old, architecture, code }, 'settled', false);
+      }
+      const code = await this.#collector.store(zip);
+      const result = await this.#replace({ ...old, architecture, code }, code.sha256);
+      this.#collector.release(old.code.sha256);
+      return result;
+    });
+  }
+
+  updateConfiguration(caller: Caller, request: UpdateFunctionConfigurationRequest): Promise<FunctionConfiguration> {
+    return this.#change(caller, request, 'UpdateFunctionConfiguration', (old) =>
+      this.#replace({ ...old, settings: mergeSettings(old.settings, request) }),
+    );
+  }
+
+  async delete(caller: Caller, name: string, qualifier?: string): Promise<void> {
+    const { entry } = this.#find(caller, name, qualifier, 'DeleteFunction');
+    await this.#exclusively(entry.record, async () => {
+      await this.#options.metadata.delete(entry.record);
+      this.#index.delete(entry.record);
+      this.#collector.release(entry.record.code.sha256);
+    });
+    this.emit('deleted', entry.spec);
+  }
+
+  get(caller: Caller, name: string, qualifier: string | undefined, action: string): FunctionConfiguration {
+    const found = this.#find(caller, name, qualifier, action);
+    return configuration(found.entry.record, 'settled', found.qualifier !== undefined);
+  }
+
+  /** A page of the caller's functions by name, and how to ask for the next one. */
+  list(
+    caller: Caller,
+    { marker, maxItems, versions }: { marker?: string | undefined; maxItems?: number | undefined; versions: boolean },
+  ): { functions: FunctionConfiguration[]; nextMarker: string | undefined } {
+    const count = Math.min(maxItems ?? LIMITS.page, LIMITS.page);
+    const after = marker === undefined ? '' : Buffer.from(marker, 'base64url').toString();
+    if (marker !== undefined && !/^[a-zA-Z0-9-_]+$/.test(after)) {
+      throw new ApiError('InvalidParameterValueException', 'The Marker is not one that ListFunctions returned.');
+    }
+    const { records, more } = this.#index.page(caller.account, caller.region, after, count);
+    const last = records.at(-1);
+    return {
+      functions: records.map((record) => listedConfiguration(record, versions)),
+      nextMarker: more && last !== undefined ? Buffer.from(last.name).toString('base64url') : undefined,
+    };
+  }
+
+  usage(caller: Caller): { functions: number; codeBytes: number } {
+    return this.#index.usage(caller.account, caller.region);
+  }
+
+  async tag(caller: Caller, arn: string, tags: Readonly<Record<string, string>>): Promise<void> {
+    await this.#retag(caller, arn, 'TagResource', (old) => addTags(old, tags));
+  }
+
+  async untag(caller: Caller, arn: string, keys: readonly string[]): Promise<void> {
+    await this.#retag(caller, arn, 'UntagResource', (old) => removeTags(old, keys));
+  }
+
+  tags(caller: Caller, arn: string): Readonly<Record<string, string>> {
+    return this.#find(caller, arn, undefined, 'ListTags').entry.record.tags;
+  }
+
+  /** The bytes of some code, by the hex SHA-256 of its zip file. */
+  openCode(sha256: string): Promise<{ size: number; stream: Readable } | undefined> {
+    return this.#options.blobs.open(sha256);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.removeAllListeners();
+    await this.#collector[Symbol.asyncDispose]();
+  }
+
+  #find(caller: Caller, name: string, qualifier: string | undefined, action: string): Found {
+    const located = locate(caller, name, qualifier, action);
+    const entry = this.#index.get(located.id);
+    if (entry === undefined || (located.qualifier !== undefined && located.qualifier !== '$LATEST')) {
+      const arn = functionArn(located.id);
+      throw new ApiError(
+        'ResourceNotFoundException',
+        `Function not found: ${located.qualifier === undefined ? arn : `${arn}:${located.qualifier}`}`,
+      );
+    }
+    return { entry, qualifier: located.qualifier };
+  }
+
+  /** Checks the revision, excludes other changes, and changes. */
+  async #change(
+    caller: Caller,
+    request: { FunctionName: string | undefined; RevisionId?: string | undefined },
+    action: string,
+    change: (old: FunctionRecord, id: FunctionId) => Promise<FunctionConfiguration>,
+  ): Promise<FunctionConfiguration> {
+    const { entry } = this.#find(caller, request.FunctionName ?? '', undefined, action);
+    const { record } = entry;
+    if (request.RevisionId !== undefined && request.RevisionId !== '' && request.RevisionId !== record.revisionId) {
+      throw new ApiError(
+        'PreconditionFailedException',
+        'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve ' +
+          'the latest Revision Id',
+      );
+    }
+    return this.#exclusively(record, () => change(record, record));
+  }
+
+  /** Makes a changed function the one that runs, once it is on disk. */
+  async #replace(changed: FunctionRecord, stored?: string): Promise<FunctionConfiguration> {
+    const old = this.#index.get(changed)!;
+    const record = {
+      ...changed,
+      revision: old.record.revision + 1,
+      revisionId: randomUUID(),
+      lastModified: this.#options.now(),
+    };
+    await this.#persist(record, stored);
+    const next = this.#index.set(record);
+    this.emit('changed', old.spec, next.spec);
+    return configuration(record, 'updating', false);
+  }
+
+  async #retag(
+    caller: Caller,
+    arn: string,
+    action: string,
+    change: (old: Readonly<Record<string, string>>) => Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const { entry } = this.#find(caller, arn, undefined, action);
+    const record = { ...entry.record, tags: change(entry.record.tags) };
+    await this.#exclusively(record, async () => {
+      await this.#persist(record);
+      this.#index.set(record);
+    });
+  }
+
+  /** Writes a record; where that fails, lets go of the code that was stored for it. */
+  async #persist(record: FunctionRecord, stored?: string): Promise<void> {
+    try {
+      await this.#options.metadata.put(record);
+    } catch (error) {
+      if (stored !== undefined) this.#collector.release(stored);
+      throw error;
+    }
+  }
+
+  async #exclusively<T>(id: FunctionId, change: () => Promise<T>): Promise<T> {
+    const arn = functionArn(id);
+    if (this.#changing.has(arn)) {
+      throw new ApiError(
+        'ResourceConflictException',
+        `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
+      );
+    }
+    this.#changing.add(arn);
+    try {
+      return await change();
+    } finally {
+      this.#changing.delete(arn);
+    }
+  }
+
+  #checkStorage({ account, region }: FunctionId, more: number): void {
+    if (this.#index.usage(account, region).codeBytes + more > LIMITS.totalCodeSize) {
+      throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
+    }
+  }
+}
+
+interface Found {
+  readonly entry: Entry;
+  readonly qualifier: string | undefined;
+}

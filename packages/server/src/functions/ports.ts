@@ -1,0 +1,32 @@
+import type { Readable } from 'node:stream';
+import type { CodeRef } from '@hearth/protocol';
+import type { FunctionRecord } from './function-record.ts';
+
+/** Which function: there is one per account, region and name. */
+export interface FunctionId {
+  readonly account: string;
+  readonly region: string;
+  readonly name: string;
+}
+
+/** Where functions are kept. Every adapter passes storage/conformance/metadata-store.ts. */
+export interface MetadataStore extends AsyncDisposable {
+  /** All functions, in no particular order. */
+  all(): Promise<FunctionRecord[]>;
+  /** Resolves once the record would survive a loss of power; replaces what was there. */
+  put(record: FunctionRecord): Promise<void>;
+  /** Resolves once the record is gone for good; a function that isn't there is no error. */
+  delete(id: FunctionId): Promise<void>;
+}
+
+/** Where code is kept, by content. Every adapter passes storage/conformance/blob-store.ts. */
+export interface BlobStore {
+  /** Resolves once the bytes would survive a loss of power. Putting the same bytes again costs nothing. */
+  put(bytes: Buffer): Promise<CodeRef>;
+  /** Undefined where there is no such blob. The reader must be read to its end or destroyed. */
+  open(sha256: string): Promise<{ size: number; stream: Readable } | undefined>;
+  /** A blob that isn't there is no error. */
+  delete(sha256: string): Promise<void>;
+  /** The hex SHA-256 of every blob. */
+  list(): Promise<string[]>;
+}

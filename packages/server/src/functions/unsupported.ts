@@ -1,0 +1,35 @@
+import type { CreateFunctionRequest, UpdateFunctionConfigurationRequest } from '@aws-sdk/client-lambda';
+import { ApiError } from '@hearth/protocol';
+
+type Request = Partial<CreateFunctionRequest & UpdateFunctionConfigurationRequest>;
+
+/** What a request may ask for that would change how the function runs, and Hearth doesn't do yet. */
+const ASKED: readonly (readonly [string, (request: Request) => boolean])[] = [
+  ['Publish', (request) => request.Publish === true || request.PublishTo !== undefined],
+  ['Layers', (request) => (request.Layers ?? []).length > 0],
+  ['FileSystemConfigs', (request) => (request.FileSystemConfigs ?? []).length > 0],
+  ['VpcConfig', ({ VpcConfig: vpc }) => (vpc?.SubnetIds ?? []).length > 0 || (vpc?.SecurityGroupIds ?? []).length > 0],
+  ['PackageType Image', (request) => request.PackageType === 'Image'],
+  ['ImageConfig', (request) => Object.values(request.ImageConfig ?? {}).some((value) => value !== undefined)],
+  ['KMSKeyArn', (request) => (request.KMSKeyArn ?? '') !== ''],
+  ['CodeSigningConfigArn', (request) => (request.CodeSigningConfigArn ?? '') !== ''],
+  ['LoggingConfig.LogFormat JSON', (request) => request.LoggingConfig?.LogFormat === 'JSON'],
+  ['TenancyConfig', (request) => request.TenancyConfig !== undefined],
+  ['CapacityProviderConfig', (request) => request.CapacityProviderConfig !== undefined],
+  ['DurableConfig', (request) => request.DurableConfig !== undefined],
+];
+
+/**
+ * Refuses what would be ignored otherwise: a function that runs without the layer or the encryption it was given is
+ * worse than an error. Empty values, which deployment tools send as a matter of course, pass.
+ *
+ * @throws ApiError InvalidParameterValueException that names the parameter.
+ */
+export function refuseUnsupported(request: Request): void {
+  for (const [name, asked] of ASKED) if (asked(request)) throw unsupported(name);
+}
+
+/** The error for one parameter. */
+export function unsupported(what: string, instead = 'Leave it out.'): ApiError {
+  return new ApiError('InvalidParameterValueException', `${what} is not supported by Hearth yet. ${instead}`);
+}
