@@ -1,0 +1,46 @@
+import type { PerformanceMarkOptions, PerformanceMeasureOptions } from 'node:perf_hooks';
+
+/**
+ * Makes `performance` and `process.uptime()` count from now instead of from the start of the process that was
+ * forked. Entries that Node itself makes (garbage collection, HTTP) keep the older origin; `process.hrtime` has none.
+ */
+export function restartClock(performance: Performance, process: { uptime(): number }): void {
+  // The prototype holds the methods; an own property there would be visible in `Object.keys(performance)`.
+  const prototype = Object.getPrototypeOf(performance) as Performance;
+  const { now, mark, measure, toJSON } = prototype;
+  const origin = performance.timeOrigin;
+  const age = performance.now();
+
+  const sinceFork = (): number => now.call(performance) - age;
+  Object.defineProperty(prototype, 'timeOrigin', {
+    configurable: true,
+    enumerable: true,
+    get: () => origin + age,
+  });
+  const replaced = {
+    now: sinceFork,
+    mark: (name: string, options?: PerformanceMarkOptions) =>
+      mark.call(performance, name, { ...options, startTime: options?.startTime ?? sinceFork() }),
+    measure: (name: string, start?: string | PerformanceMeasureOptions, end?: string) =>
+      measure.call(performance, name, measureOptions(start, end, sinceFork)),
+    toJSON: () => ({ ...(toJSON.call(performance) as object), timeOrigin: origin + age }),
+  };
+  for (const [name, value] of Object.entries(replaced)) {
+    Object.defineProperty(prototype, name, { configurable: true, enumerable: true, writable: true, value });
+  }
+  process.uptime = () => sinceFork() / 1000;
+}
+
+/** The arguments of `performance.measure` with the end that it would take from Node's own clock filled in. */
+function measureOptions(
+  start: string | PerformanceMeasureOptions | undefined,
+  end: string | undefined,
+  now: () => number,
+): PerformanceMeasureOptions {
+  const options: PerformanceMeasureOptions =
+    typeof start === 'object' ? { ...start } : start === undefined ? {} : { start };
+  if (end !== undefined) options.end = end;
+  const endIsGiven = options.end !== undefined || (options.start !== undefined && options.duration !== undefined);
+  if (!endIsGiven) options.end = now();
+  return options;
+}

@@ -1,0 +1,35 @@
+import type { LogOutput } from './log-output.ts';
+import type { LogFormat, LogLevel } from './log-format.ts';
+
+type Log = (message?: unknown, ...parameters: unknown[]) => void;
+
+/** The methods of `console` that write log entries; the others end in these or in `process.stdout`. */
+export interface LogMethods {
+  trace: Log;
+  debug: Log;
+  info: Log;
+  log: Log;
+  warn: Log;
+  error: Log;
+  /** AWS's addition. */
+  fatal: Log;
+}
+
+/**
+ * Makes the console of function code write log entries.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
+ */
+export function patchConsole(target: Partial<LogMethods>, output: LogOutput, format: LogFormat): void {
+  const method = (level: LogLevel): Log => {
+    return (message, ...parameters) => {
+      output.writeText(format(new Date(), output.requestId, level, message, parameters));
+    };
+  };
+  target.trace = method('TRACE');
+  target.debug = method('DEBUG');
+  target.info = method('INFO');
+  target.log = target.info;
+  target.warn = method('WARN');
+  target.error = method('ERROR');
+  target.fatal = method('FATAL');
+}

@@ -1,0 +1,43 @@
+import type { InitMessage, InvokeMeta } from '@hearth/protocol';
+
+/**
+ * The second argument of a handler. As in nodejs24.x and later: no `done`, `succeed`, `fail` and
+ * `callbackWaitsForEmptyEventLoop`, which went away with callback-based handlers.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
+ */
+export interface HandlerContext {
+  clientContext: unknown;
+  /** Amazon Cognito's; Hearth has none. */
+  identity: undefined;
+  invokedFunctionArn: string;
+  awsRequestId: string;
+  tenantId: undefined;
+  xRayTraceId: string | undefined;
+  /** Milliseconds until the invocation times out. */
+  getRemainingTimeInMillis(): number;
+  functionName: string;
+  functionVersion: string;
+  /** A number, as text. */
+  memoryLimitInMB: string;
+  logGroupName: string;
+  logStreamName: string;
+}
+
+/** @throws SyntaxError if the client context is not JSON. */
+export function handlerContext(init: InitMessage, meta: InvokeMeta): HandlerContext {
+  const { deadline } = meta;
+  return {
+    clientContext: meta.clientContext === undefined ? undefined : JSON.parse(meta.clientContext),
+    identity: undefined,
+    invokedFunctionArn: meta.arn,
+    awsRequestId: meta.requestId,
+    tenantId: undefined,
+    xRayTraceId: meta.traceId,
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+    functionName: init.functionName,
+    functionVersion: init.version,
+    memoryLimitInMB: String(init.memoryMb),
+    logGroupName: init.logGroup,
+    logStreamName: init.logStream,
+  };
+}

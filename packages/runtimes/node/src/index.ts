@@ -1,0 +1,2 @@
+export { runSandbox, type SandboxOptions } from './run-sandbox.ts';
+export { warmUp } from './warm-up.ts';

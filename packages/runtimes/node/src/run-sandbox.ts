@@ -1,0 +1,83 @@
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { becomeFunction } from './become-function.ts';
+import { Connection } from './connection.ts';
+import { patchConsole, type LogMethods } from './console.ts';
+import { watchForCrashes } from './crash.ts';
+import { renewIdentity } from './identity.ts';
+import { formatText } from './log-format.ts';
+import { LogOutput } from './log-output.ts';
+import { Session } from './session.ts';
+import { StandardStream } from './standard-stream.ts';
+
+export interface SandboxOptions {
+  /** A connected stream socket to the server, hello already sent; close-on-exec. */
+  fd: number;
+  /** Ends the process at once: `_exit(2)`, where Node's own way out would touch threads that a fork doesn't have. */
+  exit: (code: number) => never;
+  /** Process id inside the sandbox's pid namespace, if `/proc` doesn't tell. */
+  pid?: number;
+}
+
+/**
+ * Takes over a forked process: from here on it serves the server's frames until it dies. Returns at once; the work
+ * is done by the event loop.
+ */
+export function runSandbox(options: SandboxOptions): void {
+  renewIdentity(options.pid);
+  serve(options.fd, options.exit);
+}
+
+/** Serves the frames on `fd` in this process, whose identity is its own already. */
+export function serve(fd: number, exit: (code: number) => never): void {
+  const connection = new Connection((onread) => new Socket({ fd, onread }), {
+    frame: (kind, stream, payload) => {
+      try {
+        session.frame(kind, stream, payload);
+      } catch (error) {
+        // Nothing can be said on a stream that has lost its sense; descriptor 2 is collected apart.
+        writeSync(2, `hearth runtime: ${(error as Error).message}\n`);
+        exit(1);
+      }
+    },
+    closed: () => exit(0),
+  });
+  const output = new LogOutput(connection);
+  const stdout = new StandardStream(1, output);
+  const stderr = new StandardStream(2, output);
+  const flush = (): void => {
+    stdout.flushPartialLine();
+    stderr.flushPartialLine();
+  };
+  replaceStandardStreams(stdout, stderr);
+  patchConsole(console as Partial<LogMethods>, output, formatText);
+  const logError = (console as unknown as LogMethods).error;
+
+  (process as unknown as { reallyExit(code: number): never }).reallyExit = (code) => {
+    flush();
+    return exit(code);
+  };
+  const session = new Session({
+    connection,
+    output,
+    environment: process.env,
+    logError,
+    flush,
+    init: becomeFunction,
+    exit: (code) => process.exit(code),
+    shutdown,
+  });
+  watchForCrashes(session);
+}
+
+/** A function that wants to end in its own way listens for SIGTERM, as on AWS; the server limits how long it may take. */
+function shutdown(): void {
+  if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(0);
+}
+
+function replaceStandardStreams(stdout: StandardStream, stderr: StandardStream): void {
+  Object.defineProperty(process, 'stdout', { configurable: true, enumerable: true, get: () => stdout });
+  Object.defineProperty(process, 'stderr', { configurable: true, enumerable: true, get: () => stderr });
+  // The console keeps the streams that it used first, which may be those of the process that was forked.
+  Object.assign(console, { _stdout: stdout, _stderr: stderr });
+}

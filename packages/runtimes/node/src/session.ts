@@ -1,0 +1,195 @@
+import { decodeInvoke, Kind, type InitMessage, type InvokeMeta } from '@hearth/protocol';
+import type { Connection } from './connection.ts';
+import { setTraceId } from './environment.ts';
+import { errorDocumentText, errorLogText } from './error-document.ts';
+import { EventReceiver } from './event-receiver.ts';
+import { handlerContext } from './handler-context.ts';
+import type { Handler } from './load-handler.ts';
+import type { LogOutput } from './log-output.ts';
+import { ResponseSender } from './response.ts';
+import { JsonStringifyError } from './runtime-errors.ts';
+
+// Taken before function code runs, which may replace the global by a fake clock's.
+const { setImmediate } = globalThis;
+
+/** What a session needs of the process that it runs in. */
+export interface SessionHost {
+  readonly connection: Pick<Connection, 'sendText' | 'sendBytes' | 'hold' | 'release'>;
+  readonly output: LogOutput;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Writes a log entry of level ERROR. */
+  logError(headline: string, details: string): void;
+  /** Sends unfinished lines of output. */
+  flush(): void;
+  /** Becomes the function: environment, working directory, modules, handler. */
+  init(message: InitMessage): Promise<Handler>;
+  /** Ends the process, after the `exit` listeners. */
+  exit(code: number): void;
+  /** The server asks for a graceful end. */
+  shutdown(): void;
+}
+
+/**
+ * The life of one sandbox as its frames tell it: init, then one invocation at a time.
+ *
+ * Whatever ends an invocation waits for one turn of the event loop first, as AWS's runtime does: a promise that was
+ * rejected and left alone fails the invocation that made it, not the next.
+ */
+export class Session {
+  readonly #host: SessionHost;
+  readonly #responses: ResponseSender;
+  #state: 'new' | 'initialising' | 'idle' | 'receiving' | 'executing' | 'responding' = 'new';
+  #init: InitMessage | undefined;
+  #handler: Handler | undefined;
+  #receiver: EventReceiver | undefined;
+  #result: unknown;
+
+  constructor(host: SessionHost) {
+    this.#host = host;
+    this.#responses = new ResponseSender(host.connection);
+  }
+
+  /** Whether function code is at work that the server waits for. */
+  get busy(): boolean {
+    return this.#state === 'initialising' || this.#state === 'executing';
+  }
+
+  /** Takes a frame. Throws on one that doesn't belong here: the stream is then of no use any more. */
+  frame(kind: Kind, stream: number, payload: Buffer): void {
+    switch (kind) {
+      case Kind.invoke:
+        return this.#receive(stream, payload);
+      case Kind.chunk:
+        return this.#receiveMore(stream, payload);
+      case Kind.credit:
+        return this.#responses.grant(stream, payload.readUInt32LE(0));
+      case Kind.init:
+        this.#expect('new');
+        this.#state = 'initialising';
+        void this.#initialise(JSON.parse(payload.toString()) as InitMessage);
+        return;
+      case Kind.shutdown:
+        return this.#host.shutdown();
+      default:
+        throw new Error(`a frame of kind ${kind} is not for a sandbox`);
+    }
+  }
+
+  /** Function code failed outside of the handler's promise: reports it as the failure of what runs now, if anything. */
+  crash(headline: string, thrown: unknown): void {
+    this.#host.logError(headline, errorLogText(thrown));
+    this.#host.flush();
+    if (this.busy) this.#host.connection.sendText(Kind.error, this.#host.output.stream, errorDocumentText(thrown));
+  }
+
+  #expect(state: 'new' | 'idle' | 'receiving'): void {
+    if (this.#state !== state) throw new Error(`the server sent a frame for a sandbox that is ${this.#state}`);
+  }
+
+  async #initialise(message: InitMessage): Promise<void> {
+    const { connection } = this.#host;
+    this.#init = message;
+    connection.release();
+    try {
+      this.#handler = await this.#host.init(message);
+    } catch (error) {
+      this.crash('Init Error', error);
+      this.#host.exit(1);
+      return;
+    }
+    connection.hold();
+    this.#host.flush();
+    this.#state = 'idle';
+    connection.sendText(Kind.init, 0, '');
+  }
+
+  #receive(stream: number, payload: Buffer): void {
+    this.#expect('idle');
+    const { meta, event } = decodeInvoke(payload);
+    if (event.length < meta.length) {
+      this.#state = 'receiving';
+      this.#receiver = new EventReceiver(this.#host.connection, stream, meta, event);
+    } else {
+      this.#execute(stream, meta, event);
+    }
+  }
+
+  #receiveMore(stream: number, part: Buffer): void {
+    this.#expect('receiving');
+    const receiver = this.#receiver!;
+    if (receiver.stream !== stream) throw new Error(`a chunk for stream ${stream} during an invocation's event`);
+    const event = receiver.push(part);
+    if (event === undefined) return;
+    this.#receiver = undefined;
+    this.#execute(stream, receiver.meta, event);
+  }
+
+  #execute(stream: number, meta: InvokeMeta, event: Buffer): void {
+    const { connection, environment, output } = this.#host;
+    this.#state = 'executing';
+    output.requestId = meta.requestId;
+    output.stream = stream;
+    setTraceId(environment, meta.traceId);
+    let returned: unknown;
+    try {
+      const context = handlerContext(this.#init!, meta);
+      // An invocation without a payload has an empty object for its event.
+      const value: unknown = event.length === 0 ? {} : JSON.parse(event.toString());
+      returned = this.#handler!(value, context);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    // If nothing that the handler started keeps the loop alive, its promise can't settle any more.
+    connection.release();
+    void this.#settle(returned);
+  }
+
+  async #settle(returned: unknown): Promise<void> {
+    try {
+      this.#result = await returned;
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    setImmediate(this.#succeed);
+  }
+
+  readonly #succeed = (): void => {
+    let body: string;
+    try {
+      body = serialise(this.#result);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    } finally {
+      this.#result = undefined;
+    }
+    this.#host.flush();
+    this.#host.connection.hold();
+    this.#state = 'responding';
+    this.#responses.send(this.#host.output.stream, body, this.#ended);
+  };
+
+  readonly #ended = (): void => {
+    this.#host.output.stream = 0;
+    this.#state = 'idle';
+  };
+
+  #failed(error: unknown): void {
+    setImmediate(() => {
+      this.crash('Invoke Error', error);
+      this.#host.connection.hold();
+      this.#ended();
+    });
+  }
+}
+
+function serialise(result: unknown): string {
+  try {
+    // Undefined has no JSON; nor has a function or a symbol.
+    return JSON.stringify(result) ?? 'null';
+  } catch {
+    throw new JsonStringifyError();
+  }
+}

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeFrame, encodeInvoke, encodeJson, FrameDecoder, INLINE_BODY, Kind } from '@hearth/protocol';
+import { Connection } from './connection.ts';
+import { patchConsole, type LogMethods } from './console.ts';
+import { replaceEnvironment } from './environment.ts';
+import { discardRandomCaches } from './identity.ts';
+import { loadHandler } from './load-handler.ts';
+import { formatText } from './log-format.ts';
+import { LogOutput } from './log-output.ts';
+import { installModulePaths } from './module-paths.ts';
+import { preload } from './preload.ts';
+import { seededRandom } from './random.ts';
+import { ResponseSender } from './response.ts';
+import { Session } from './session.ts';
+import { StandardStream } from './standard-stream.ts';
+
+/** After about ten times V8 has compiled what is used and Node has made what it makes lazily. */
+const ROUNDS = 10;
+
+/** What the rehearsed functions do: what most functions do. They find their console in the event. */
+const HANDLER = `
+  const rehearse = async (event, context) => {
+    const { console } = globalThis[Symbol.for('hearth.rehearsal')];
+    console.log('event %s %d %j', event.name, 1, [event.name], { a: [1, 2, { b: null }] }, new Map([['a', 1]]));
+    console.error(new Error('rehearsal'));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.resolve().then(() => queueMicrotask(() => {}));
+    if (event.fail) throw new TypeError('rehearsal');
+    return { statusCode: 200, body: JSON.stringify(event.name), left: context.getRemainingTimeInMillis() };
+  };
+`;
+
+/** Longer than fits into one frame. */
+const LONG = 'x'.repeat(INLINE_BODY * 2);
+
+const REHEARSAL = Symbol.for('hearth.rehearsal');
+
+/**
+ * Rehearses what sandboxes will do, so that the forks of this process find their code loaded and compiled: whole lives
+ * of sandboxes, over real sockets, with real modules. Leaves no handle, timer or change of a global behind.
+ *
+ * @throws if the temporary directory can't be written.
+ */
+export async function warmUp(): Promise<void> {
+  preload();
+  discardRandomCaches();
+  const random = seededRandom();
+  for (let count = 0; count < 10_000; count++) random();
+
+  const directory = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const server = createServer();
+  try {
+    server.listen(join(directory, 'sock'));
+    await once(server, 'listening');
+    for (let round = 0; round < ROUNDS; round++) await rehearse(server, directory, round);
+  } finally {
+    Reflect.deleteProperty(globalThis, REHEARSAL);
+    server.close();
+    await once(server, 'close');
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function rehearse(server: Server, directory: string, round: number): Promise<void> {
+  const esModule = round % 2 === 0;
+  const file = `function${round}`;
+  writeFileSync(
+    join(directory, file + (esModule ? '.mjs' : '.cjs')),
+    HANDLER + (esModule ? 'export const handler = rehearse;' : 'exports.handler = rehearse;'),
+  );
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const sandbox = openSandbox(join(directory, 'sock'), directory);
+  const [socket] = await accepted;
+  const peer = new Rehearser(socket);
+  await peer.ask(
+    encodeJson(Kind.init, 0, {
+      handler: `${file}.handler`,
+      environment: { PATH: '/usr/bin' },
+      functionName: 'rehearsal',
+      version: '$LATEST',
+      memoryMb: 128,
+      logGroup: 'rehearsal',
+      logStream: 'rehearsal',
+    }),
+  );
+  await peer.invoke({ name: 'short' });
+  await peer.invoke({ name: 'failing', fail: true });
+  await peer.invoke({ name: 'long', padding: LONG });
+  // Without a socket: a sandbox waits while its socket is full, and here the reader is in the same process.
+  new ResponseSender({ sendText: () => false, sendBytes: () => {} }).send(1, LONG, () => {});
+  const closed = once(socket, 'close');
+  sandbox[Symbol.dispose]();
+  await closed;
+}
+
+/** A sandbox like that of run-sandbox.ts, but one that leaves the process alone. */
+function openSandbox(path: string, root: string): Disposable {
+  const connection = new Connection((onread) => connect({ path, onread }), {
+    frame: (kind, stream, payload) => session.frame(kind, stream, payload),
+    closed: () => {},
+  });
+  const output = new LogOutput(connection);
+  const stdout = new StandardStream(1, output);
+  const console = {} as LogMethods;
+  patchConsole(console, output, formatText);
+  Reflect.set(globalThis, REHEARSAL, { console });
+  const environment: NodeJS.ProcessEnv = {};
+  const session = new Session({
+    connection,
+    output,
+    environment,
+    logError: console.error,
+    flush: () => stdout.flushPartialLine(),
+    init: async (message) => {
+      replaceEnvironment(environment, message.environment);
+      const paths = installModulePaths(environment);
+      try {
+        stdout.write('rehearsal\nunfinished');
+        return await loadHandler(root, message.handler);
+      } finally {
+        paths.deregister();
+      }
+    },
+    exit: () => {},
+    shutdown: () => {},
+  });
+  return connection;
+}
+
+/** The server's part in a rehearsal. */
+class Rehearser {
+  readonly #socket: Socket;
+  #answered: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    const decoder = new FrameDecoder((kind) => {
+      if (kind === Kind.init || kind === Kind.end || kind === Kind.error) this.#answered?.();
+    });
+    socket.on('data', (bytes) => decoder.push(bytes as Buffer));
+  }
+
+  ask(frame: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+      this.#socket.write(frame);
+    });
+  }
+
+  async invoke(event: object): Promise<void> {
+    const bytes = Buffer.from(JSON.stringify(event));
+    const meta = { requestId: 'rehearsal', deadline: Date.now(), arn: 'arn', length: bytes.length };
+    const { frame, inline } = encodeInvoke(1, meta, bytes);
+    const answered = this.ask(frame);
+    for (let start = inline; start < bytes.length; start += INLINE_BODY) {
+      this.#socket.write(encodeFrame(Kind.chunk, 1, bytes.subarray(start, start + INLINE_BODY)));
+    }
+    await answered;
+  }
+}
