@@ -8,10 +8,9 @@ export type ToAgent =
   /** The instance now belongs to this account. */
   | { type: 'assign'; account: string }
   /**
-   * Make a sandbox for `spec`: from the spare `spare` if given and alive, else by fork, else by exec. Answered by
-   * `placed` or by `lost`.
+   * Make a sandbox for `spec`: of a spare, else by fork; by exec what can't be forked. Answered by `placed` or `lost`.
    */
-  | { type: 'place'; sandbox: string; spec: FunctionSpec; forceExec?: boolean }
+  | { type: 'place'; sandbox: string; spec: FunctionSpec }
   /** Init has ended: from now on CPU in proportion to memory. */
   | { type: 'limit-cpu'; sandbox: string }
   /** Kill it and clean up. Answered by `lost`. */
@@ -39,7 +38,7 @@ export type FromAgent =
   /** The agent wants code over this link, on stream `stream`; answered by chunks and `end`, or `error`. */
   | { type: 'fetch-code'; stream: number; sha256: string; account: string }
   /** The provider should make /tmp volumes for these slots. */
-  | { type: 'want-volumes'; slots: number[] }
+  | { type: 'want-volumes'; slots: number[]; sizeMb: number }
   /** For the server's log. */
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string };
 

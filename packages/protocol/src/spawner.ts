@@ -30,3 +30,27 @@ export interface InstanceCgroups {
   /** Where `freezer.state` or `cgroup.freeze` is; the server may write it. */
   freezer: string;
 }
+
+/** What an agent is told when it starts. */
+export interface AgentConfig {
+  instance: string;
+  /** What it says in its hello. */
+  token: string;
+  /** The server's Unix socket. */
+  socket: string;
+  cgroup: { version: 1 | 2; directory: string };
+  /** Directory where the volume of each slot is mounted. */
+  volumes: string;
+  /** Directory on a disk, for code. */
+  disk: string;
+  /** Absent where sandboxes get no network but their own loopback. */
+  network?: AgentNetwork;
+}
+
+/** The cable out of an instance. */
+export interface AgentNetwork {
+  uplink: string;
+  /** IPv4 address on the other end; sandboxes take the addresses after it. */
+  gateway: string;
+  prefix: number;
+}

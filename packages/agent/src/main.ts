@@ -1,0 +1,95 @@
+/**
+ * The agent: root inside its instance, nobody outside. Makes and destroys sandboxes as the server asks over the link;
+ * ends, and the whole instance with it, when the link ends.
+ */
+import * as fs from 'node:fs';
+import { dirname, basename, join } from 'node:path';
+import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/linux';
+import type { AgentConfig, ToAgent } from '@hearth/protocol';
+import { CodeCache } from './code-cache/cache.ts';
+import { Link } from './link/link.ts';
+import { Relay } from './relay/relay.ts';
+import { Slots } from './sandbox/slots.ts';
+import { Sandboxes } from './sandboxes.ts';
+import { ZygoteClient } from './zygote/client.ts';
+
+const NODE = '/opt/hearth/node';
+const ZYGOTE = '/opt/hearth/dist/zygote.mjs';
+const NETNS = '/run/hearth/netns';
+
+const config = JSON.parse(process.env['HEARTH_AGENT'] ?? '') as AgentConfig;
+delete process.env['HEARTH_AGENT'];
+// For the zygote, which inherits it: V8's heap must survive a fork.
+installSeccomp(forkableFilter(architecture));
+
+const code = new CodeCache(join(config.disk, 'code'), (account, sha256, sink) => link.fetch(account, sha256, sink));
+fs.mkdirSync(join(config.disk, 'code'), { recursive: true });
+const relay = new Relay({
+  socket: config.socket,
+  token: config.token,
+  sandboxOf: (slot) => sandboxes.inSlot(slot),
+});
+const slots = new Slots({
+  cgroup: cgroupAt(config.cgroup.version, config.cgroup.directory),
+  volumes: config.volumes,
+  netns: NETNS,
+  network: config.network,
+  wantVolumes: (numbers, sizeMb) => link.send({ type: 'want-volumes', slots: numbers, sizeMb }),
+  serveApi: (slot, listener) => relay.serve(slot, listener),
+  warn: (message) => link.send({ type: 'log', level: 'warn', message }),
+});
+const link: Link = new Link(config.socket, config.token, handle, () => process.exit(0));
+const sandboxes = new Sandboxes(slots, code, (message) => link.send(message));
+
+async function start(message: ToAgent & { type: 'configure' }): Promise<void> {
+  const zygote = new ZygoteClient(
+    NODE,
+    ZYGOTE,
+    {
+      cgroup: config.cgroup,
+      socketDirectory: dirname(config.socket),
+      socketName: basename(config.socket),
+      netns: NETNS,
+    },
+    {
+      onDead: (sandbox, end) => sandboxes.died(sandbox, end),
+      // Its children die with it, and nothing can be made any more: the instance has had its day.
+      onGone: (reason) => fail(new Error(reason)),
+    },
+  );
+  slots.configure(message.slots, message.maxSlots);
+  await zygote.warm;
+  sandboxes.use(zygote);
+  await sandboxes.keepSpares(message.spares);
+  link.send({ type: 'ready' });
+}
+
+function handle(message: ToAgent): void {
+  switch (message.type) {
+    case 'configure':
+      return void start(message).catch(fail);
+    case 'assign':
+      // Its account comes with each function; there is only ever one.
+      return;
+    case 'place':
+      return void sandboxes.place(message.sandbox, message.spec);
+    case 'limit-cpu':
+      return sandboxes.limitCpu(message.sandbox);
+    case 'destroy':
+      return sandboxes.destroy(message.sandbox);
+    case 'volumes':
+      return slots.volumesCame(message.slots);
+    case 'measure':
+      return link.send({ type: 'usage', sandboxes: sandboxes.usage(message.sandboxes) });
+    default:
+      throw new Error(`unknown message ${JSON.stringify(message)}`);
+  }
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`hearth agent ${config.instance}: ${message}\n`);
+  process.exit(1);
+}
+
+process.on('uncaughtException', fail);

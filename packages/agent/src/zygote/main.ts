@@ -1,0 +1,116 @@
+/**
+ * The zygote: a Node process, booted and warmed, that waits in a blocking read for orders to fork. Started by the
+ * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork.
+ */
+import koffi from 'koffi';
+import {
+  architecture,
+  cgroupAt,
+  childSignalFd,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  closeFd,
+  execve,
+  exitNow,
+  fork,
+  O_RDONLY,
+  openDirectory,
+  openFd,
+  pollReadable,
+  readFd,
+  reap,
+  sandboxFilter,
+  setns,
+  unblockChildSignal,
+  unshare,
+  writeFd,
+} from '@hearth/linux';
+import { runSandbox, warmUp } from '@hearth/runtime-node';
+import { becomeSandbox, type Handles } from './child.ts';
+import { limitHeap } from './heap.ts';
+import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
+import { enterHostRoot, RUNTIME, SANDBOX_NODE } from './root.ts';
+
+const self = koffi.load(null);
+const defaultLoop = self.func('void* uv_default_loop()');
+const loopFork = self.func('int uv_loop_fork(void*)');
+
+function say(event: ZygoteEvent): void {
+  writeFd(EVENTS_FD, Buffer.from(`${JSON.stringify(event)}\n`));
+}
+
+const paths = JSON.parse(process.env['HEARTH_ZYGOTE'] ?? '') as ZygotePaths;
+const cgroup = cgroupAt(paths.cgroup.version, paths.cgroup.directory);
+const handles: Handles = {
+  cgroups: [...new Set(Object.values(cgroup.directories))].map((path) => openDirectory(path)),
+  socketDirectory: openDirectory(paths.socketDirectory),
+  socketName: paths.socketName,
+  netns: openDirectory(paths.netns),
+  filter: sandboxFilter(architecture),
+};
+const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
+await warmUp();
+unshare(CLONE_NEWNS);
+enterHostRoot('/run/hearth/root');
+const children = childSignalFd();
+say({ event: 'warm' });
+
+/** Runs in the forked child: becomes the sandbox that was ordered. */
+function child(order: ForkOrder): void {
+  let stream: number;
+  try {
+    loopFork(defaultLoop());
+    for (const fd of [ORDERS_FD, children, ownPidns]) closeFd(fd);
+    unblockChildSignal();
+    stream = becomeSandbox(order, handles);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    try {
+      say({ event: 'unprepared', sandbox: order.sandbox, message });
+    } finally {
+      exitNow(1);
+    }
+  }
+  if (order.exec !== undefined) {
+    const { environment, options } = order.exec;
+    const argv = ['node', ...options, `${RUNTIME}/exec.mjs`];
+    execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
+  }
+  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap });
+}
+
+/** @returns whether this is the child. */
+function obey(order: ForkOrder): boolean {
+  unshare(CLONE_NEWPID);
+  const pid = fork();
+  if (pid === 0) return true;
+  setns(ownPidns, CLONE_NEWPID);
+  say({ event: 'forked', sandbox: order.sandbox, pid });
+  return false;
+}
+
+/** Reads orders and reaps children until the agent hangs up. @returns the order to carry out, in a child only. */
+function serve(): ForkOrder | undefined {
+  let text = '';
+  const piece = Buffer.alloc(64 * 1024);
+  for (;;) {
+    const [ordered, ended] = pollReadable([ORDERS_FD, children]);
+    if (ended) {
+      readFd(children, piece);
+      for (let end = reap(); end !== undefined; end = reap()) say({ event: 'dead', ...end });
+    }
+    if (!ordered) continue;
+    const length = readFd(ORDERS_FD, piece);
+    if (length === 0) return undefined;
+    const lines = (text + piece.toString('utf8', 0, length)).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) {
+      const order = JSON.parse(line) as ForkOrder;
+      if (obey(order)) return order;
+    }
+  }
+}
+
+const order = serve();
+if (order === undefined) process.exit(0);
+child(order);

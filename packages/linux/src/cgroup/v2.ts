@@ -1,0 +1,113 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { type Cgroup, type Controller, CPU_PERIOD_US } from './port.ts';
+import { processesIn, removeTree, subdirectories } from './v1.ts';
+
+/** Control groups version 2: one tree. See the kernel's admin-guide/cgroup-v2. */
+export class CgroupV2 implements Cgroup {
+  readonly version = 2;
+  readonly directories: Readonly<Record<Controller, string>>;
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.directories = { memory: directory, cpu: directory, pids: directory, freezer: directory };
+  }
+
+  make(): void {
+    fs.mkdirSync(this.#directory, { recursive: true });
+  }
+
+  child(name: string): CgroupV2 {
+    // A group without processes of its own may hand its controllers down; one that can't has them already, or never.
+    const control = join(this.#directory, 'cgroup.subtree_control');
+    const wanted = ['memory', 'cpu', 'pids'];
+    const enabled = fs.existsSync(control) ? fs.readFileSync(control, 'latin1').split(/\s+/) : wanted;
+    const missing = wanted.filter((controller) => !enabled.includes(controller));
+    if (missing.length > 0) fs.writeFileSync(control, missing.map((controller) => `+${controller}`).join(' '));
+    return new CgroupV2(join(this.#directory, name));
+  }
+
+  children(): string[] {
+    return subdirectories(this.#directory);
+  }
+
+  setMemoryLimit(bytes: number | undefined): void {
+    this.#write('memory.max', String(bytes ?? 'max'));
+  }
+
+  setCpuLimit(cores: number | undefined): void {
+    const quota = cores === undefined ? 'max' : Math.max(1000, Math.round(cores * CPU_PERIOD_US));
+    this.#write('cpu.max', `${quota} ${CPU_PERIOD_US}`);
+  }
+
+  setPidsLimit(count: number): void {
+    this.#write('pids.max', String(count));
+  }
+
+  memory(): { used: number; max: number } {
+    const peak = join(this.#directory, 'memory.peak');
+    const used = Number(this.#read('memory.current'));
+    // memory.peak came with Linux 5.19.
+    return { used, max: fs.existsSync(peak) ? Number(fs.readFileSync(peak, 'latin1')) : used };
+  }
+
+  resetPeak(): void {
+    // Writing resets the peak for the writer's descriptor only, so a later reader sees the group's whole life.
+  }
+
+  dropCache(): void {
+    try {
+      this.#write('memory.reclaim', '64M');
+    } catch (error) {
+      // EAGAIN: there was less to reclaim. ENOENT: Linux before 5.19.
+      if (!['EAGAIN', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+
+  outOfMemoryKills(): number {
+    return Number(/^oom_kill (\d+)$/m.exec(this.#read('memory.events'))?.[1] ?? 0);
+  }
+
+  delegate(uid: number, gid: number): void {
+    for (const name of ['.', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']) {
+      fs.chownSync(join(this.#directory, name), uid, gid);
+    }
+  }
+
+  shareFreezer(): void {
+    fs.chmodSync(join(this.#directory, 'cgroup.freeze'), 0o666);
+  }
+
+  entrances(): string[] {
+    return [join(this.#directory, 'cgroup.procs')];
+  }
+
+  processes(): number[] {
+    return processesIn(this.#directory);
+  }
+
+  freeze(): void {
+    this.#write('cgroup.freeze', '1');
+  }
+
+  thaw(): void {
+    this.#write('cgroup.freeze', '0');
+  }
+
+  kill(): void {
+    this.#write('cgroup.kill', '1');
+  }
+
+  remove(): void {
+    removeTree(this.#directory);
+  }
+
+  #read(name: string): string {
+    return fs.readFileSync(join(this.#directory, name), 'latin1');
+  }
+
+  #write(name: string, value: string): void {
+    fs.writeFileSync(join(this.#directory, name), value);
+  }
+}

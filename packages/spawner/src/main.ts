@@ -1,0 +1,125 @@
+/**
+ * The spawner's process. It is started by `hearth up` with privileges and a pipe to the server on descriptor 3, does
+ * what protocol/spawner.ts says and nothing else, and removes everything when the pipe closes.
+ *
+ *     node main.ts DATA_DIRECTORY SERVER_UID NODE DIST MODULES
+ */
+import * as fs from 'node:fs';
+import { Socket } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { machineCgroup } from '@hearth/linux';
+import type { FromSpawner, ToSpawner } from '@hearth/protocol';
+import { LocalInstance, type Parts } from './instance.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { cgroupName, installationId, MAX_INSTANCES } from './names.ts';
+import { Network } from './network.ts';
+import { Volumes } from './volumes.ts';
+
+const [, , dataDirectory = '', serverUid = '', node = '', dist = '', modules = ''] = process.argv;
+const data = resolve(dataDirectory);
+const parts: Parts = { node, dist, modules };
+const installation = installationId(data);
+const directory = join(data, 'instances');
+const cgroup = machineCgroup().child(cgroupName(installation));
+const network = new Network(installation);
+const volumes = new Volumes(join(data, 'volumes'));
+const instances = new Map<string, LocalInstance>();
+const pipe = new Socket({ fd: 3 });
+let ending = false;
+
+function send(message: FromSpawner): void {
+  if (!ending) pipe.write(`${JSON.stringify(message)}\n`);
+}
+
+function freeIndex(): number {
+  const taken = new Set([...instances.values()].map(({ index }) => index));
+  for (let index = 0; index < MAX_INSTANCES; index++) if (!taken.has(index)) return index;
+  throw new Error(`there are ${MAX_INSTANCES} instances already, as many as one machine's network holds`);
+}
+
+async function make(message: ToSpawner & { type: 'make' }): Promise<void> {
+  const { instance: id } = message;
+  try {
+    const index = freeIndex();
+    const made = new LocalInstance(id, index, cgroup.child(id), join(directory, id), volumes);
+    instances.set(id, made);
+    await made.start({ ...message, id, index }, parts, network, () => {
+      remove(id, 'its first process ended').catch(fail);
+    });
+    const { memory, freezer } = made.cgroup.directories;
+    send({ type: 'made', instance: id, cgroups: { version: made.cgroup.version, memory, freezer } });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    send({ type: 'failed', instance: id, message: text, hint: 'run `hearth doctor` to see what this machine lacks' });
+    await remove(id, text);
+  }
+}
+
+async function remove(id: string, reason: string): Promise<void> {
+  const instance = instances.get(id);
+  if (instance === undefined) return;
+  await instance.remove();
+  if (instances.delete(id)) send({ type: 'gone', instance: id, reason });
+}
+
+async function handle(message: ToSpawner): Promise<void> {
+  switch (message.type) {
+    case 'make':
+      return make(message);
+    case 'remove':
+      return remove(message.instance, 'removed');
+    case 'volumes': {
+      // An instance may have ended while the request was under way.
+      const instance = instances.get(message.instance);
+      if (instance === undefined) return;
+      instance.mountVolumes(message.slots, message.sizeMb);
+      send({ type: 'volumes', instance: message.instance, slots: message.slots });
+      return;
+    }
+    default:
+      throw new Error(`unknown message ${JSON.stringify(message)}`);
+  }
+}
+
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await Promise.allSettled([...instances.keys()].map((id) => remove(id, 'the server ended')));
+  network[Symbol.dispose]();
+  cgroup.kill();
+  cgroup.remove();
+  fs.rmSync(directory, { recursive: true, force: true });
+  fs.rmSync(join(data, 'volumes'), { recursive: true, force: true });
+  process.exit(code);
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`hearth spawner: ${error instanceof Error ? error.stack : String(error)}\n`);
+  end(1).catch(() => process.exit(1));
+}
+
+process.on('uncaughtException', fail);
+// The server decides when to end: an interrupt from the terminal reaches both.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+await removeLeftovers(cgroup, directory);
+cgroup.make();
+// The server alone walks into the groups, to freeze and to measure.
+for (const path of new Set(Object.values(cgroup.directories))) {
+  fs.chownSync(path, Number(serverUid), Number(serverUid));
+  fs.chmodSync(path, 0o700);
+}
+network.open();
+fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+pipe.on('close', () => {
+  end(0).catch(fail);
+});
+pipe.on('error', () => {});
+const requests = createInterface({ input: pipe });
+requests.on('line', (line) => {
+  handle(JSON.parse(line) as ToSpawner).catch(fail);
+});
+// The pipe's errors come here too; what matters is that it closes.
+requests.on('error', () => {});
+send({ type: 'ready', cgroupVersion: cgroup.version });

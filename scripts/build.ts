@@ -1,0 +1,30 @@
+/** Bundles what runs inside instances and sandboxes into dist/, one file for each program. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+
+rmSync(dist, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    init: 'packages/spawner/src/init/main.ts',
+    enter: 'packages/spawner/src/init/enter.ts',
+    agent: 'packages/agent/src/main.ts',
+    zygote: 'packages/agent/src/zygote/main.ts',
+    'runtime/exec': 'packages/runtimes/node/src/exec.ts',
+  },
+  outdir: dist,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  external: ['koffi'],
+  // Parts of yauzl are CommonJS and call require().
+  banner: { js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);" },
+  legalComments: 'none',
+  logLevel: 'warning',
+});
