@@ -1,0 +1,122 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parsePort } from './client/endpoint.ts';
+import { CliError } from './cli-error.ts';
+import type { DeployOptions } from './commands/deploy.ts';
+import type { InvokeOptions } from './commands/invoke.ts';
+import type { UpOptions } from './commands/up.ts';
+
+/** Each command loads its own code when it runs, so that a short one is not kept waiting by a long one. */
+function buildProgram(): Command {
+  const program = new Command('hearth')
+    .description('AWS Lambda on your own machines')
+    .version('0.1.0')
+    .showHelpAfterError('(hearth --help  lists the commands)')
+    .exitOverride();
+  const add = (usage: string, description: string) =>
+    program.command(usage).description(description).option('--json', 'answer in JSON, for scripts');
+
+  add('up', 'start a server')
+    .option('--port <port>', 'port to listen on (HEARTH_PORT, else 4566)', (text) => parsePort(text, '--port'))
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--data <dir>', 'where functions, logs and events are kept (HEARTH_DATA)')
+    .option('--config <file>', 'configuration file')
+    .addOption(new Option('--auth <mode>', 'who may call').choices(['dev', 'sigv4']).default('dev'))
+    .option('--instances <count>', 'instances kept warm', wholeNumber)
+    .action(async (options: UpOptions) => exitWith(await (await import('./commands/up.ts')).up(options)));
+
+  add('deploy <path>', 'make or update a function from a folder, a .zip or one script')
+    .option('--name <name>', "the function's name (default: from package.json, else the folder or file)")
+    .option('--handler <file.export>', 'where it starts (default: guessed from the code)')
+    .option('--runtime <id>', 'runtime identifier')
+    .option('--memory <MB>', 'memory', wholeNumber)
+    .option('--timeout <seconds>', 'longest time of one invocation', wholeNumber)
+    .option('--env <KEY=VALUE...>', 'environment variables, added to those it has', keyValue)
+    .option('--role <arn>', 'execution role')
+    .action(async (path: string, options: DeployOptions) =>
+      (await import('./commands/deploy.ts')).deploy(path, options),
+    );
+
+  add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin')
+    .option('--log', "show the end of the invocation's log")
+    .option('--qualifier <version>', 'version or alias')
+    .action(async (name: string, payload: string | undefined, options: InvokeOptions) =>
+      exitWith(await (await import('./commands/invoke.ts')).invoke(name, payload, options)),
+    );
+
+  add('logs <name>', "show a function's log")
+    .option('-f, --follow', 'go on with new lines')
+    .option('--since <span>', 'only the last 30s, 10m, 2h, 1d')
+    .action(async (name: string, options: { follow?: boolean; since?: string; json?: boolean }) =>
+      (await import('./commands/logs.ts')).logs(name, { ...options, signal: interrupted() }),
+    );
+
+  add('ls', 'list functions').action(async (options: { json?: boolean }) =>
+    (await import('./commands/ls.ts')).ls(options),
+  );
+
+  add('ps', 'show instances and sandboxes')
+    .option('-w, --watch', 'every second anew')
+    .action(async (options: { watch?: boolean; json?: boolean }) =>
+      (await import('./commands/ps.ts')).ps({ ...options, signal: interrupted() }),
+    );
+
+  add('rm <name...>', 'delete functions').action(async (names: string[], options: { json?: boolean }) =>
+    (await import('./commands/rm.ts')).rm(names, options),
+  );
+
+  add('doctor', 'see whether this machine has what a server needs').action(async (options: { json?: boolean }) =>
+    exitWith(await (await import('./commands/doctor.ts')).doctor(options)),
+  );
+  return program;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It has to be a whole number.');
+  return Number(text);
+}
+
+function keyValue(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, key, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined) throw new InvalidArgumentError('Write it like NAME=value.');
+  return { ...before, [key]: value };
+}
+
+/** Aborts when the person presses Ctrl-C; the command then ends as if it were done. */
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  return controller.signal;
+}
+
+function exitWith(code: number): void {
+  process.exitCode = code;
+}
+
+function fail(error: unknown, json: boolean): void {
+  process.exitCode = 1;
+  if (error instanceof CommanderError) {
+    // Commander has said what is wrong, or shown the help that was asked for.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    return;
+  }
+  const { message, stack } = error as Error;
+  // The server's errors carry hints as well, and are not of our class.
+  const { hint, code } = error as { hint?: unknown; code?: unknown };
+  const known = error instanceof CliError || typeof hint === 'string';
+  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  else process.stderr.write(`hearth: ${known ? message : stack}\n${typeof hint === 'string' ? `Hint: ${hint}\n` : ''}`);
+}
+
+/** Runs the command that `process.argv` names; sets the exit code. Never rejects. */
+export async function run(): Promise<void> {
+  // A reader that goes away, as in  hearth logs NAME | head , is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  try {
+    await buildProgram().parseAsync();
+  } catch (error) {
+    fail(error, process.argv.includes('--json'));
+  }
+}
