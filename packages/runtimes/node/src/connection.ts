@@ -9,10 +9,10 @@ const READ_BYTES = 64 * 1024;
 export type SocketFactory = (onread: { buffer: Buffer; callback: (size: number, buffer: Buffer) => boolean }) => Socket;
 
 export interface ConnectionEvents {
-  /** `payload` is a view, valid until the call returns. */
+  /** `payload` is a view, valid until the call returns. May throw if the frame makes no sense. */
   frame(kind: Kind, stream: number, payload: Buffer): void;
-  /** The server has gone or talks nonsense; called once. */
-  closed(reason: string): void;
+  /** The server has gone, or talks nonsense, which `error` then tells; called once. */
+  closed(error?: Error): void;
 }
 
 /** The parts of Node's stream handle used here; Node documents neither, and both have been there since 0.12. */
@@ -45,16 +45,20 @@ export class Connection implements Disposable {
     this.#socket = connect({
       buffer,
       callback: (size) => {
-        decoder.push(buffer.subarray(0, size));
-        return true;
+        try {
+          decoder.push(buffer.subarray(0, size));
+        } catch (error) {
+          this.#close(error as Error);
+        }
+        return this.#open;
       },
     });
     const handle = (this.#socket as unknown as { _handle: StreamHandle | null })._handle;
     if (handle === null || handle.fd < 0) throw new Error('the socket to the server is not open');
     this.#handle = handle;
     this.#fd = handle.fd;
-    this.#socket.on('end', () => this.#close('the server closed the stream'));
-    this.#socket.on('error', (error) => this.#close(error.message));
+    this.#socket.on('end', () => this.#close());
+    this.#socket.on('error', () => this.#close());
     this.#socket.resume();
   }
 
@@ -97,7 +101,7 @@ export class Connection implements Disposable {
       try {
         sent += writeSync(this.#fd, this.#out, sent, total - sent);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return this.#close((error as Error).message);
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return this.#close();
         sent += this.#sendBlocking(sent, total);
       }
     }
@@ -112,9 +116,9 @@ export class Connection implements Disposable {
     }
   }
 
-  #close(reason: string): void {
+  #close(error?: Error): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#events.closed(reason);
+    this.#events.closed(error);
   }
 }

@@ -31,16 +31,12 @@ export function runSandbox(options: SandboxOptions): void {
 /** Serves the frames on `fd` in this process, whose identity is its own already. */
 export function serve(fd: number, exit: (code: number) => never): void {
   const connection = new Connection((onread) => new Socket({ fd, onread }), {
-    frame: (kind, stream, payload) => {
-      try {
-        session.frame(kind, stream, payload);
-      } catch (error) {
-        // Nothing can be said on a stream that has lost its sense; descriptor 2 is collected apart.
-        writeSync(2, `hearth runtime: ${(error as Error).message}\n`);
-        exit(1);
-      }
+    frame: (kind, stream, payload) => session.frame(kind, stream, payload),
+    closed: (error) => {
+      // Nothing can be said on a stream that has lost its sense; descriptor 2 is collected apart.
+      if (error !== undefined) writeSync(2, `hearth runtime: ${error.message}\n`);
+      exit(error === undefined ? 0 : 1);
     },
-    closed: () => exit(0),
   });
   const output = new LogOutput(connection);
   const stdout = new StandardStream(1, output);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { encodeFrame, encodeInvoke, encodeJson, FrameDecoder, INLINE_BODY, Kind } from '@hearth/protocol';
 import { Connection } from './connection.ts';
 import { patchConsole, type LogMethods } from './console.ts';
@@ -62,6 +63,9 @@ export async function warmUp(): Promise<void> {
     Reflect.deleteProperty(globalThis, REHEARSAL);
     server.close();
     await once(server, 'close');
+    // Handles are closed at the end of a turn of the event loop.
+    await setImmediate();
+    await setImmediate();
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -93,14 +97,15 @@ async function rehearse(server: Server, directory: string, round: number): Promi
   await peer.invoke({ name: 'long', padding: LONG });
   // Without a socket: a sandbox waits while its socket is full, and here the reader is in the same process.
   new ResponseSender({ sendText: () => false, sendBytes: () => {} }).send(1, LONG, () => {});
-  const closed = once(socket, 'close');
-  sandbox[Symbol.dispose]();
+  const closed = Promise.all([once(socket, 'close'), once(sandbox.socket, 'close')]);
+  sandbox.connection[Symbol.dispose]();
   await closed;
 }
 
 /** A sandbox like that of run-sandbox.ts, but one that leaves the process alone. */
-function openSandbox(path: string, root: string): Disposable {
-  const connection = new Connection((onread) => connect({ path, onread }), {
+function openSandbox(path: string, root: string): { connection: Connection; socket: Socket } {
+  let socket!: Socket;
+  const connection = new Connection((onread) => (socket = connect({ path, onread })), {
     frame: (kind, stream, payload) => session.frame(kind, stream, payload),
     closed: () => {},
   });
@@ -129,7 +134,7 @@ function openSandbox(path: string, root: string): Disposable {
     exit: () => {},
     shutdown: () => {},
   });
-  return connection;
+  return { connection, socket };
 }
 
 /** The server's part in a rehearsal. */
