@@ -1,6 +1,3 @@
-import { createHash, createHmac } from 'node:crypto';
-import type { Hash } from 'node:crypto';
-
 export interface SignableRequest {
   method: string;
   url: URL;
@@ -27,7 +24,7 @@ export async function signature(request: SignableRequest, env: NodeJS.ProcessEnv
   const signer = new SignatureV4({
     service: 'lambda',
     region: region ?? 'us-east-1',
-    sha256: Sha256,
+    sha256: (await import('./sha256.ts')).Sha256,
     credentials: {
       accessKeyId: env.AWS_ACCESS_KEY_ID ?? DEFAULT_ACCOUNT,
       secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? 'none',
@@ -45,32 +42,4 @@ export async function signature(request: SignableRequest, env: NodeJS.ProcessEnv
     body: request.body,
   });
   return signed.headers;
-}
-
-/** Node's own SHA-256 in the shape that Smithy's signer wants. */
-class Sha256 {
-  readonly #hash: Pick<Hash, 'update' | 'digest'>;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    if (secret === undefined) this.#hash = createHash('sha256');
-    else this.#hash = createHmac('sha256', typeof secret === 'string' ? secret : bytesOf(secret)) as never;
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === 'string' ? data : bytesOf(data));
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-
-  reset(): void {
-    throw new Error('a hash is made for one signature');
-  }
-}
-
-function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return data instanceof ArrayBuffer
-    ? new Uint8Array(data)
-    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
