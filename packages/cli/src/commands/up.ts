@@ -39,8 +39,6 @@ export async function up(options: UpOptions, start: StartServer = startHearth): 
     data: rest.data ?? process.env.HEARTH_DATA,
     port,
   } as Parameters<StartServer>[0]);
-  const ready = json ? JSON.stringify({ url: server.url }) : `Hearth is ready at ${server.url}`;
-  process.stdout.write(`${ready}\n`);
   let stopping = false;
   const stop = () => {
     if (stopping) process.exit(INTERRUPTED);
@@ -50,6 +48,9 @@ export async function up(options: UpOptions, start: StartServer = startHearth): 
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // After the handlers: who reads this line may send a signal at once.
+  const ready = json ? JSON.stringify({ url: server.url }) : `Hearth is ready at ${server.url}`;
+  process.stdout.write(`${ready}\n`);
   try {
     return await server.closed;
   } finally {

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { examine } from './checks.ts';
+import type { Finding } from './checks.ts';
+import { thisMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
+
+interface Made {
+  files?: Record<string, string | Buffer>;
+  readOnly?: string[];
+  /** Exit codes of commands; one that is not listed does not exist. */
+  commands?: Record<string, number>;
+  uid?: number;
+  node?: string;
+  portTaken?: 'by hearth' | 'by another';
+}
+
+/** A machine that has everything, but for what a test takes from it. */
+function machine(made: Made = {}): Machine {
+  const config = 'CONFIG_VETH=y\nCONFIG_MACVLAN=y\nCONFIG_NF_TABLES=y\n';
+  const files: Record<string, string | Buffer> = {
+    '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n',
+    '/sys/fs/cgroup': '',
+    '/dev/loop-control': '',
+    '/usr/lib64/libatomic.so.1': '',
+    '/proc/config.gz': gzipSync(config),
+    ...made.files,
+  };
+  const commands = made.commands ?? { unshare: 0, 'mkfs.ext4': 0 };
+  return {
+    uid: made.uid ?? 0,
+    nodeVersion: made.node ?? '26.10.0',
+    kernel: '6.18.0',
+    read: (path) => (files[path] === undefined || files[path] === '' ? undefined : Buffer.from(files[path])),
+    exists: (path) => files[path] !== undefined,
+    writable: (path) => files[path] !== undefined && made.readOnly?.includes(path) !== true,
+    run: async (command) => commands[command],
+    listen: async () => (made.portTaken === undefined ? undefined : 'EADDRINUSE'),
+    answers: async () => made.portTaken === 'by hearth',
+  };
+}
+
+async function lacking(made: Made): Promise<Finding[]> {
+  const findings = await examine(machine(made), '127.0.0.1', 4566);
+  return findings.filter((finding) => finding.status !== 'ok');
+}
+
+test('a machine that has everything passes', async () => {
+  assert.deepEqual(await lacking({}), []);
+  assert.deepEqual(await lacking({ portTaken: 'by hearth' }), []);
+});
+
+/** Lines of mountinfo as proc_pid_mountinfo(5) has them. */
+function mounts(names: string[]): string {
+  return names.map((name) => `30 20 0:27 / /sys/fs/cgroup/${name} rw - cgroup cgroup rw,${name}\n`).join('');
+}
+
+test('version 1 of cgroups will do, and needs the freezer as well', async () => {
+  const first = (names: string[]) => ({
+    '/sys/fs/cgroup/cgroup.controllers': 'misc\n',
+    '/proc/self/mountinfo': mounts(names),
+    '/sys/fs/cgroup/memory': '',
+  });
+  assert.deepEqual(await lacking({ files: first(['memory', 'cpu', 'pids', 'freezer']) }), []);
+  const [finding] = await lacking({ files: first(['memory', 'cpu', 'pids']) });
+  assert.match(finding?.detail ?? '', /neither version has freezer/);
+});
+
+const CASES: [string, Made, RegExp, RegExp][] = [
+  ['an old Node', { node: '22.1.0' }, /Node 26/, /npm install/],
+  ['no unshare', { commands: { 'mkfs.ext4': 0 } }, /namespaces/, /util-linux/],
+  ['namespaces refused', { commands: { unshare: 1, 'mkfs.ext4': 0 } }, /namespaces/, /--privileged/],
+  [
+    'namespaces switched off',
+    {
+      uid: 1000,
+      commands: { unshare: 1, 'mkfs.ext4': 0 },
+      files: { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1\n' },
+    },
+    /user namespaces/,
+    /sysctl -w kernel\.apparmor/,
+  ],
+  ['no mkfs.ext4', { commands: { unshare: 0 } }, /mkfs\.ext4/, /apt-get install -y e2fsprogs/],
+  ['a read-only cgroup tree', { readOnly: ['/sys/fs/cgroup'] }, /cgroup/, /remount,rw/],
+  ['no delegation', { uid: 1000, readOnly: ['/sys/fs/cgroup'] }, /cgroup/, /Delegate=yes/],
+  ['loop devices closed', { readOnly: ['/dev/loop-control'] }, /loop/, /root/],
+  [
+    'no veth',
+    { files: { '/proc/config.gz': gzipSync('CONFIG_MACVLAN=y\nCONFIG_NF_TABLES=y\n') } },
+    /veth/,
+    /modprobe veth/,
+  ],
+  ['a taken port', { portTaken: 'by another' }, /port 4566/, /--port 4567/],
+];
+
+for (const [what, made, name, cure] of CASES) {
+  test(`${what}: one finding, with its cure`, async () => {
+    const findings = await lacking(made);
+    assert.equal(findings.length, 1, JSON.stringify(findings));
+    assert.match(findings[0]?.name ?? '', name);
+    assert.match(findings[0]?.cure ?? '', cure);
+  });
+}
+
+test('a kernel that does not tell is neither good nor bad', async () => {
+  const findings = await lacking({ files: { '/proc/config.gz': '' } });
+  assert.deepEqual(new Set(findings.map(({ status }) => status)), new Set(['unknown']));
+  const module = { '/proc/config.gz': '', '/lib/modules/6.18.0/modules.dep': 'kernel/drivers/net/veth.ko.xz:\n' };
+  assert.ok(!(await lacking({ files: module })).some((finding) => finding.name.startsWith('veth')));
+});
+
+test('on a real machine a port in use is found, and a command that does not exist', async () => {
+  const real = thisMachine();
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  assert.equal(await real.listen('127.0.0.1', port), 'EADDRINUSE');
+  listener.close();
+  await once(listener, 'close');
+  assert.equal(await real.listen('127.0.0.1', port), undefined);
+  assert.equal(await real.run('no-such-command-here', []), undefined);
+  assert.equal(await real.run('false', []), 1);
+});
