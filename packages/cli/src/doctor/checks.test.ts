@@ -59,14 +59,17 @@ function mounts(names: string[]): string {
   return names.map((name) => `30 20 0:27 / /sys/fs/cgroup/${name} rw - cgroup cgroup rw,${name}\n`).join('');
 }
 
-test('version 1 of cgroups will do, and needs the freezer as well', async () => {
-  const first = (names: string[]) => ({
+function firstVersion(controllers: string[]): Record<string, string> {
+  return {
     '/sys/fs/cgroup/cgroup.controllers': 'misc\n',
-    '/proc/self/mountinfo': mounts(names),
+    '/proc/self/mountinfo': mounts(controllers),
     '/sys/fs/cgroup/memory': '',
-  });
-  assert.deepEqual(await lacking({ files: first(['memory', 'cpu', 'pids', 'freezer']) }), []);
-  const [finding] = await lacking({ files: first(['memory', 'cpu', 'pids']) });
+  };
+}
+
+test('version 1 of cgroups will do, and needs the freezer as well', async () => {
+  assert.deepEqual(await lacking({ files: firstVersion(['memory', 'cpu', 'pids', 'freezer']) }), []);
+  const [finding] = await lacking({ files: firstVersion(['memory', 'cpu', 'pids']) });
   assert.match(finding?.detail ?? '', /neither version has freezer/);
 });
 

@@ -81,7 +81,6 @@ export class Segments implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ready;
     await this.#closeSurplus(0);
   }
 
@@ -104,20 +103,18 @@ export class Segments implements AsyncDisposable {
   }
 
   async #scan(): Promise<void> {
-    const entries = await readdir(this.#root, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
+    const entries = (await readdir(this.#root, { recursive: true }).catch(ignoreAbsent)) ?? [];
     for (const entry of entries) {
       const match = /^(.+)\/(\d{8})\.log$/.exec(entry);
       if (match === null) continue;
       const [, directory = '', number = ''] = match;
       const path = join(this.#root, entry);
-      const { size, mtimeMs } = await stat(path);
+      const found = await stat(path).catch(ignoreAbsent);
+      if (found === undefined) continue;
       const segments = this.#groups.get(directory) ?? [];
-      segments.push({ path, number: Number(number), bytes: size, written: mtimeMs });
+      segments.push({ path, number: Number(number), bytes: found.size, written: found.mtimeMs });
       this.#groups.set(directory, segments);
-      this.#total += size;
+      this.#total += found.size;
     }
     for (const segments of this.#groups.values()) segments.sort((a, b) => a.number - b.number);
   }
@@ -171,11 +168,13 @@ export class Segments implements AsyncDisposable {
     const handle = this.#open.get(segment.path);
     this.#open.delete(segment.path);
     await handle?.close();
-    await unlink(segment.path).catch((error: NodeJS.ErrnoException) => {
-      // Someone removed it by hand: what was wanted.
-      if (error.code !== 'ENOENT') throw error;
-    });
+    await unlink(segment.path).catch(ignoreAbsent);
   }
+}
+
+/** What was removed by hand in the meantime is as good as never there. */
+function ignoreAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 async function writeAll(handle: FileHandle, buffers: Buffer[], position: number): Promise<number> {

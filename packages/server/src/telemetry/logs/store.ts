@@ -103,7 +103,10 @@ export class LogStore implements AsyncDisposable, GroupOwner {
     return await this.#read(this.#segments.list(account, group), memory, options);
   }
 
-  /** The events that {@link tail} would give, then each new one, until `signal` aborts. */
+  /**
+   * The events that {@link tail} would give, then each new one, until `signal` aborts. Whoever stops reading while no
+   * event comes must abort it: a generator that waits can't be ended otherwise.
+   */
   async *follow(
     account: string,
     group: string,
