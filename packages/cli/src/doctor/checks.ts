@@ -126,7 +126,7 @@ const kernelFeatures: Check[] = FEATURES.map(([module, option, why]) => (machine
 });
 
 /** What the local provider needs of a machine, and whether it is there. */
-export const MACHINE_CHECKS: readonly Check[] = [
+const MACHINE_CHECKS: readonly Check[] = [
   node,
   libatomic,
   namespaces,
