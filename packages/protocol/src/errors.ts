@@ -119,12 +119,6 @@ export const ERRORS = {
     meaning: "The method and path belong to no operation of Lambda's API.",
     cure: "Check the endpoint URL: it is the server's address with no path. Only Lambda's API is served.",
   },
-  UnsupportedMediaTypeException: {
-    status: 415,
-    fault: 'caller',
-    meaning: 'The body of an Invoke request is encoded in a way that is not understood.',
-    cure: 'Send plain JSON with no content-encoding.',
-  },
   ValidationException: {
     status: 400,
     fault: 'caller',

@@ -9,9 +9,9 @@ export interface FunctionReference {
   readonly qualifier?: string;
 }
 
-// The same parts, in the same order, as the pattern of FunctionName in AWS's model.
+// The same parts, in the same order, as the pattern of NamespacedFunctionName in AWS's model, the widest one.
 const FORM =
-  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?(?:(?<account>\d{12}):)?(?:function:)?(?<name>[a-zA-Z0-9-_]+)(?::(?<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$/;
+  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?(?:(?<account>\d{12}):)?(?:function:)?(?<name>[a-zA-Z0-9-_.]+)(?::(?<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?$/;
 
 /**
  * Reads a name, `account:name`, partial ARN or full ARN, each with or without a qualifier.

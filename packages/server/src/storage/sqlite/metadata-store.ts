@@ -61,6 +61,7 @@ export class SqliteMetadataStore implements MetadataStore {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#failure !== undefined) return;
     const exited = once(this.#worker, 'exit');
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
     this.#worker.postMessage({ id: 0, type: 'close' } satisfies Request);
     await exited;
   }
@@ -70,6 +71,7 @@ export class SqliteMetadataStore implements MetadataStore {
     const id = this.#next++;
     const { promise, resolve, reject } = Promise.withResolvers<FunctionRecord[]>();
     this.#waiting.set(id, { resolve, reject });
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
     this.#worker.postMessage({ ...request, id } satisfies Request);
     return promise;
   }

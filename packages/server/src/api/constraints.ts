@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+
+/** A shape of AWS's model as far as its values are constrained. Names refer to other shapes. */
+export interface Constraint {
+  readonly type: string;
+  readonly required?: readonly string[];
+  readonly members?: Readonly<Record<string, string>>;
+  /** Of a list. */
+  readonly member?: string;
+  /** Of a map. */
+  readonly key?: string;
+  readonly value?: string;
+  /** Length of text, list or map in elements; value of a number. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+  /** Its values are not repeated in messages. */
+  readonly sensitive?: boolean;
+}
+
+const table = JSON.parse(readFileSync(new URL('generated/constraints.json', import.meta.url), 'utf8')) as {
+  shapes: Record<string, Constraint>;
+};
+
+/** Every shape by name. Made by scripts/generate-constraints.ts. */
+export const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(Object.entries(table.shapes));
+
+const patterns = new Map<string, RegExp>();
+
+/** A pattern of the model, which must match the whole value, as a regular expression. */
+export function wholePattern(pattern: string): RegExp {
+  let expression = patterns.get(pattern);
+  if (expression === undefined) {
+    // `\p{..}` needs the flag `u`, under which some of the other patterns are no regular expressions.
+    expression = new RegExp(`^(?:${pattern})$`, pattern.includes('\\p{') ? 'u' : '');
+    patterns.set(pattern, expression);
+  }
+  return expression;
+}

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { errorReference } from './error-reference.ts';
+
+test('docs/reference/errors.md says what the table of errors says', () => {
+  const page = readFileSync(new URL('../../../../docs/reference/errors.md', import.meta.url), 'utf8');
+  assert.equal(
+    page,
+    errorReference(),
+    'make it again: node packages/server/src/api/error-reference.ts > docs/reference/errors.md',
+  );
+});

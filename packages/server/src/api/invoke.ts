@@ -1,0 +1,150 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ApiError } from '@hearth/protocol';
+import type { Identity } from '../auth/identity.ts';
+import type { Invocation, InvocationOutcome } from '../invoke/invocation.ts';
+import { readBody } from './body.ts';
+import { sendError, sendJson } from './answers.ts';
+import { checkPayload, MAX_PAYLOAD } from './payload.ts';
+import type { FailureLog, Invoker } from './ports.ts';
+import type { InvokeTargets, Target } from './targets.ts';
+import { validate } from './validation.ts';
+
+/**
+ * The operation Invoke. It is by far the most frequent one, so it stands apart from the rest: its URL is matched by
+ * hand, its few headers are read by hand, and its payload is passed on byte for byte.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+ */
+export class InvokeOperation {
+  readonly #targets: InvokeTargets;
+  readonly #invoker: Invoker;
+  readonly #log: FailureLog;
+
+  constructor(targets: InvokeTargets, invoker: Invoker, log: FailureLog) {
+    this.#targets = targets;
+    this.#invoker = invoker;
+    this.#log = log;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, identity: Identity, requestId: string): void {
+    const fail = (error: unknown) => sendError(response, requestId, error, this.#log);
+    readBody(
+      request,
+      MAX_PAYLOAD,
+      (payload) =>
+        checkPayload(payload, (error, event) => {
+          if (error === undefined) this.#invoke(request, response, identity, requestId, event, fail);
+          else fail(error);
+        }),
+      () =>
+        fail(
+          new ApiError(
+            'RequestTooLargeException',
+            `Request must be smaller than ${MAX_PAYLOAD} bytes for the InvokeFunction operation`,
+          ),
+        ),
+    );
+  }
+
+  #invoke(
+    request: IncomingMessage,
+    response: ServerResponse,
+    identity: Identity,
+    requestId: string,
+    payload: Buffer,
+    fail: (error: unknown) => void,
+  ): void {
+    try {
+      const { headers } = request;
+      const type = headers['x-amz-invocation-type'] as string | undefined;
+      const logType = headers['x-amz-log-type'] as string | undefined;
+      if (logType !== undefined || (type !== undefined && type !== 'RequestResponse')) check(type, logType);
+      if (headers['x-amz-tenant-id'] !== undefined) throw unavailable('Invoke with a TenantId');
+      if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
+      // Only now, when the whole request is here: what is resolved is what runs.
+      const target = this.#targets.get(identity, request.url!);
+      if (type === 'DryRun') {
+        sendJson(response, requestId, 204, undefined, ['x-amz-executed-version', target.spec.version]);
+        return;
+      }
+      if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
+      const invocation = describe(headers, target, requestId, payload, logType === 'Tail');
+      this.#invoker
+        .invoke(invocation)
+        .then((outcome) => answer(response, invocation, outcome), fail)
+        .catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+}
+
+function describe(
+  headers: IncomingMessage['headers'],
+  { spec, invokedArn }: Target,
+  requestId: string,
+  payload: Buffer,
+  tail: boolean,
+): Invocation {
+  const context = headers['x-amz-client-context'] as string | undefined;
+  const traceId = headers['x-amzn-trace-id'] as string | undefined;
+  return {
+    requestId,
+    spec,
+    invokedArn,
+    payload,
+    tail,
+    ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
+    ...(traceId === undefined ? undefined : { traceId }),
+  };
+}
+
+/** @throws ApiError InvalidRequestContentException for what isn't base64 of JSON of at most 3,583 bytes. */
+function decodeContext(context: string): string {
+  const text = Buffer.from(context, 'base64').toString();
+  try {
+    if (context.length > 3583) throw new Error('it is longer than 3583 bytes');
+    JSON.parse(text);
+    return text;
+  } catch (cause) {
+    throw new ApiError(
+      'InvalidRequestContentException',
+      `Client context must be a valid Base64-encoded JSON object: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function check(type: string | undefined, logType: string | undefined): void {
+  validate('InvocationRequest', {
+    // Checked with its URL; any name that is one will do here.
+    FunctionName: 'f',
+    ...(type === undefined ? {} : { InvocationType: type }),
+    ...(logType === undefined ? {} : { LogType: logType }),
+  });
+}
+
+function answer(response: ServerResponse, invocation: Invocation, outcome: InvocationOutcome): void {
+  const { payload } = outcome;
+  const headers = [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(payload.length),
+    'x-amzn-requestid',
+    invocation.requestId,
+    'x-amz-executed-version',
+    invocation.spec.version,
+    'x-hearth-start-path',
+    outcome.startPath,
+  ];
+  if (outcome.functionError !== undefined) headers.push('x-amz-function-error', outcome.functionError);
+  if (outcome.logTail !== undefined) headers.push('x-amz-log-result', outcome.logTail);
+  if (invocation.traceId !== undefined) headers.push('x-amzn-trace-id', invocation.traceId);
+  response.writeHead(200, headers);
+  response.end(payload);
+}
+
+function unavailable(what: string, instead = ''): ApiError {
+  return new ApiError('NotImplementedException', `${what} is not supported by Hearth yet. ${instead}`.trimEnd());
+}

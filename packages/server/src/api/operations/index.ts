@@ -1,0 +1,30 @@
+import type { Context } from './operation.ts';
+import { createFunction } from './create-function.ts';
+import { deleteFunction } from './delete-function.ts';
+import { getAccountSettings } from './get-account-settings.ts';
+import { getFunction } from './get-function.ts';
+import { getFunctionConfiguration } from './get-function-configuration.ts';
+import { listFunctions } from './list-functions.ts';
+import { listTags } from './list-tags.ts';
+import { tagResource } from './tag-resource.ts';
+import { untagResource } from './untag-resource.ts';
+import { updateFunctionCode } from './update-function-code.ts';
+import { updateFunctionConfiguration } from './update-function-configuration.ts';
+
+// An input is checked against the model's shape before it reaches its handler; TypeScript can't follow that from a name.
+type AnyHandler = (input: never, context: Context) => object | Promise<object>;
+
+/** The operations that are built, by name. Invoke has its own way (invoke.ts); any other is answered 501. */
+export const HANDLERS: ReadonlyMap<string, AnyHandler> = new Map<string, AnyHandler>([
+  ['CreateFunction', createFunction],
+  ['DeleteFunction', deleteFunction],
+  ['GetAccountSettings', getAccountSettings],
+  ['GetFunction', getFunction],
+  ['GetFunctionConfiguration', getFunctionConfiguration],
+  ['ListFunctions', listFunctions],
+  ['ListTags', listTags],
+  ['TagResource', tagResource],
+  ['UntagResource', untagResource],
+  ['UpdateFunctionCode', updateFunctionCode],
+  ['UpdateFunctionConfiguration', updateFunctionConfiguration],
+]);

@@ -1,0 +1,11 @@
+import type { UntagResourceRequest } from '@aws-sdk/client-lambda';
+import type { Handler } from './operation.ts';
+
+/** https://docs.aws.amazon.com/lambda/latest/api/API_UntagResource.html */
+export const untagResource: Handler<UntagResourceRequest, object> = async (
+  { Resource: arn = '', TagKeys: keys = [] },
+  { functions, identity },
+) => {
+  await functions.untag(identity, arn, keys);
+  return {};
+};

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { ApiError } from '@hearth/protocol';
+import { relayAccount } from '../auth/relay.ts';
+import type { Identity } from '../auth/identity.ts';
+import type { Functions } from '../functions/functions.ts';
+import { parseFunctionName } from '../functions/function-name.ts';
+import { sendJson } from './answers.ts';
+import { CODE_PATH } from './code-link.ts';
+import type { CodeLinks } from './code-link.ts';
+import type { LogLine, OperatorPorts } from './ports.ts';
+
+/** What all of the operator's endpoints begin with. */
+export const OPERATOR_PATH = '/_hearth/';
+
+const INVOCATIONS = '/_hearth/invocations/';
+
+/** The endpoints of Hearth itself, beside Lambda's API. */
+export class OperatorEndpoints {
+  readonly #ports: OperatorPorts;
+  readonly #functions: Functions;
+  readonly #links: CodeLinks;
+
+  constructor(ports: OperatorPorts, functions: Functions, links: CodeLinks) {
+    this.#ports = ports;
+    this.#functions = functions;
+    this.#links = links;
+  }
+
+  /** @throws ApiError */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    identity: Identity,
+    requestId: string,
+  ): Promise<void> {
+    const url = new URL(request.url!, 'http://localhost');
+    const path = url.pathname;
+    if (request.method !== 'GET') throw unknown(request.method!, path);
+    if (path.startsWith(CODE_PATH)) return this.#code(path, url.searchParams, response, requestId);
+    if (path === '/_hearth/health') return this.#health(response, requestId);
+    if (relayAccount(request.socket) !== undefined) {
+      throw new ApiError('AccessDeniedException', "Functions may not use the operator's endpoints.");
+    }
+    switch (path) {
+      case '/_hearth/version':
+        return send(response, requestId, { version: this.#ports.version });
+      case '/_hearth/fleet':
+        return send(response, requestId, this.#ports.fleet());
+      case '/_hearth/metrics': {
+        const text = Buffer.from(await this.#ports.metrics());
+        response.writeHead(200, ['content-type', 'text/plain; version=0.0.4', 'content-length', String(text.length)]);
+        response.end(text);
+        return;
+      }
+      case '/_hearth/logs':
+        return this.#logs(url.searchParams, identity, response);
+      default:
+        if (path.startsWith(INVOCATIONS)) return this.#invocation(path.slice(INVOCATIONS.length), response, requestId);
+        throw unknown('GET', path);
+    }
+  }
+
+  #health(response: ServerResponse, requestId: string): void {
+    if (!this.#ports.ready())
+      throw new ApiError('ServiceUnavailableException', 'Hearth is starting.', { retryAfterSeconds: 1 });
+    send(response, requestId, { status: 'ready', version: this.#ports.version });
+  }
+
+  #invocation(id: string, response: ServerResponse, requestId: string): void {
+    const record = this.#ports.invocation(id);
+    if (record === undefined) {
+      throw new ApiError('ResourceNotFoundException', `There is no record of an invocation ${JSON.stringify(id)}.`);
+    }
+    send(response, requestId, record);
+  }
+
+  async #code(path: string, query: URLSearchParams, response: ServerResponse, requestId: string): Promise<void> {
+    const code = await this.#functions.openCode(this.#links.check(path, query));
+    if (code === undefined) throw new ApiError('ResourceNotFoundException', 'The code has been deleted.');
+    response.writeHead(200, [
+      'content-type',
+      'application/zip',
+      'content-length',
+      String(code.size),
+      'x-amzn-requestid',
+      requestId,
+    ]);
+    await pipeline(code.stream, response);
+  }
+
+  /** The log of `function`, one JSON object a line; with `follow=1` until the client goes away. */
+  async #logs(query: URLSearchParams, identity: Identity, response: ServerResponse): Promise<void> {
+    const name = query.get('function');
+    const text = query.get('since');
+    const since = text === null ? undefined : Number(text);
+    if (name === null || (since !== undefined && !Number.isFinite(since))) {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        'Give function=NAME, and since as milliseconds since the epoch or not at all.',
+      );
+    }
+    const group = this.#logGroup(identity, name);
+    const options = since === undefined ? {} : { since };
+    response.writeHead(200, ['content-type', 'application/x-ndjson']);
+    if (query.get('follow') !== '1') {
+      for (const line of await this.#ports.logs.tail(identity.account, group, options)) response.write(toText(line));
+      response.end();
+      return;
+    }
+    // The client must see that it is connected before the first line comes.
+    response.flushHeaders();
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    for await (const line of this.#ports.logs.follow(identity.account, group, { ...options, signal: gone.signal })) {
+      if (gone.signal.aborted) return;
+      if (!response.write(toText(line)))
+        await once(response, 'drain', { signal: gone.signal }).catch(() => gone.abort());
+    }
+    response.end();
+  }
+
+  /** Also of a function that is deleted: its log is still there, under the name it has unless told otherwise. */
+  #logGroup(identity: Identity, name: string): string {
+    try {
+      return this.#functions.resolve(identity, name).spec.logGroup;
+    } catch (error) {
+      const reference = parseFunctionName(name);
+      if (!(error instanceof ApiError) || error.code !== 'ResourceNotFoundException' || !reference) throw error;
+      return `/aws/lambda/${reference.name}`;
+    }
+  }
+}
+
+function toText({ timestamp, message, requestId }: LogLine): string {
+  return `${JSON.stringify({ timestamp, message, requestId })}\n`;
+}
+
+function send(response: ServerResponse, requestId: string, value: unknown): void {
+  sendJson(response, requestId, 200, JSON.stringify(value));
+}
+
+function unknown(method: string, path: string): ApiError {
+  return new ApiError(
+    'UnknownOperationException',
+    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs.`,
+  );
+}

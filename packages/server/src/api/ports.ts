@@ -1,0 +1,42 @@
+import type { Invocation, InvocationOutcome, InvocationRecord } from '../invoke/invocation.ts';
+
+/** Runs functions. */
+export interface Invoker {
+  /** Rejects with an ApiError where the function could not be run; its own failure is an outcome. */
+  invoke(invocation: Invocation): Promise<InvocationOutcome>;
+}
+
+/** One event of a function's log. */
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly message: string;
+  readonly requestId?: string;
+}
+
+/** Reads what functions logged. */
+export interface LogReader {
+  /** The last events, oldest first; `since` in milliseconds since the epoch. */
+  tail(account: string, group: string, options: { since?: number }): Promise<readonly LogLine[]>;
+  /** The same events and then each new one, until the signal aborts. */
+  follow(account: string, group: string, options: { since?: number; signal: AbortSignal }): AsyncIterable<LogLine>;
+}
+
+/** What the operator's endpoints show. */
+export interface OperatorPorts {
+  /** Release of Hearth. */
+  readonly version: string;
+  /** Whether functions can be invoked now. */
+  ready(): boolean;
+  /** Instances and their sandboxes, as JSON. */
+  fleet(): unknown;
+  invocation(requestId: string): InvocationRecord | undefined;
+  /** Text in the format of Prometheus. */
+  metrics(): string | Promise<string>;
+  readonly logs: LogReader;
+}
+
+/** Told of what the caller only sees as "internal error". */
+export interface FailureLog {
+  error(details: { requestId: string; error: unknown }, message: string): void;
+}

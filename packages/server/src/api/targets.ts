@@ -1,0 +1,90 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Identity } from '../auth/identity.ts';
+import type { Functions } from '../functions/functions.ts';
+import { validate } from './validation.ts';
+
+/** What one URL of Invoke runs. */
+export interface Target {
+  readonly spec: FunctionSpec;
+  readonly invokedArn: string;
+}
+
+/** Targets remembered in all; beyond it the memory starts anew. */
+const REMEMBERED = 20_000;
+/** URLs longer than this are resolved anew each time, so that the memory is bounded in bytes too. */
+const LONGEST = 512;
+
+const PREFIX = '/2015-03-31/functions/';
+const SUFFIX = '/invocations';
+
+/**
+ * From a URL of Invoke to what it runs. The answer for a URL is remembered for each account and region, so that the
+ * name is parsed, decoded, checked and looked up once, until a function of that account and region changes.
+ */
+export class InvokeTargets {
+  readonly #functions: Functions;
+  readonly #tenants = new Map<string, Map<string, Target>>();
+  #remembered = 0;
+
+  constructor(functions: Functions) {
+    this.#functions = functions;
+    functions.on('changed', (old) => this.#forget(old));
+    functions.on('deleted', (old) => this.#forget(old));
+  }
+
+  /** Whether a URL with method POST is one of Invoke's. */
+  static owns(url: string): boolean {
+    if (!url.startsWith(PREFIX)) return false;
+    const end = url.indexOf('/', PREFIX.length);
+    return end > PREFIX.length && url.startsWith(SUFFIX, end) && /^\/?(\?|$)/.test(url.slice(end + SUFFIX.length));
+  }
+
+  /** @throws ApiError where the name is none, or there is no such function. */
+  get(identity: Identity, url: string): Target {
+    const known = this.#tenants.get(identity.key)?.get(url);
+    if (known !== undefined) return known;
+    const target = this.#resolve(identity, url);
+    if (url.length <= LONGEST) this.#remember(identity, url, target);
+    return target;
+  }
+
+  #resolve(identity: Identity, url: string): Target {
+    const question = url.indexOf('?');
+    const path = question < 0 ? url : url.slice(0, question);
+    const segment = path.slice(PREFIX.length, path.indexOf('/', PREFIX.length));
+    const qualifier = new URLSearchParams(question < 0 ? '' : url.slice(question + 1)).get('Qualifier') ?? undefined;
+    const name = decode(segment);
+    validate('InvocationRequest', { FunctionName: name, ...(qualifier === undefined ? {} : { Qualifier: qualifier }) });
+    const { spec, invokedArn } = this.#functions.resolve(identity, name, qualifier);
+    return { spec, invokedArn };
+  }
+
+  #remember(identity: Identity, url: string, target: Target): void {
+    if (this.#remembered >= REMEMBERED) {
+      this.#tenants.clear();
+      this.#remembered = 0;
+    }
+    let tenant = this.#tenants.get(identity.key);
+    if (tenant === undefined) {
+      tenant = new Map();
+      this.#tenants.set(identity.key, tenant);
+    }
+    tenant.set(url, target);
+    this.#remembered += 1;
+  }
+
+  #forget({ account, region }: FunctionSpec): void {
+    const key = `${account}/${region}`;
+    this.#remembered -= this.#tenants.get(key)?.size ?? 0;
+    this.#tenants.delete(key);
+  }
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    // Not percent-encoding: as it stands it breaks the pattern of function names, and is answered so.
+    return segment;
+  }
+}

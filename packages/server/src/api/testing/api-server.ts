@@ -1,0 +1,131 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { ZipFile } from 'yazl';
+import { BrowserGuard } from '../../auth/browser-guard.ts';
+import { DevAuthenticator } from '../../auth/dev.ts';
+import { Functions } from '../../functions/functions.ts';
+import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
+import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
+import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
+import { createApi } from '../api.ts';
+import type { LogLine } from '../ports.ts';
+
+/** An API on a real port with real stores, and a stand-in for what runs functions, which tests may change. */
+export class ApiServer implements AsyncDisposable {
+  readonly server: Server;
+  readonly functions: Functions;
+  readonly url: string;
+  /** What was logged as Hearth's own failure. */
+  readonly failures: unknown[] = [];
+  readonly invocations: Invocation[] = [];
+  readonly records = new Map<string, InvocationRecord>();
+  readonly lines: LogLine[] = [];
+  ready = true;
+  /** Milliseconds added to the clock. */
+  skew = 0;
+  /** Echoes unless a test says otherwise. */
+  run: (invocation: Invocation) => Promise<InvocationOutcome> = async ({ payload }) => ({ payload, startPath: 'warm' });
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(server: Server, functions: Functions, stack: AsyncDisposableStack) {
+    this.server = server;
+    this.functions = functions;
+    this.#stack = stack;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const api = createApi({
+      functions,
+      invoker: {
+        invoke: (invocation) => {
+          this.invocations.push(invocation);
+          return this.run(invocation);
+        },
+      },
+      authenticator: new DevAuthenticator(),
+      guard: new BrowserGuard(),
+      operator: {
+        version: '1.2.3',
+        ready: () => this.ready,
+        fleet: () => ({ instances: [] }),
+        invocation: (id) => this.records.get(id),
+        metrics: () => 'hearth_up 1\n',
+        logs: {
+          tail: async () => this.lines,
+          follow: async function* (this: ApiServer) {
+            yield* this.lines;
+          }.bind(this),
+        },
+      },
+      log: { error: ({ error }) => this.failures.push(error) },
+      concurrency: 42,
+      now: () => Date.now() + this.skew,
+    });
+    server.on('request', api.handle);
+  }
+
+  /** @param data a directory to use again; a new one otherwise. */
+  static async start(data?: string): Promise<ApiServer> {
+    await using stack = new AsyncDisposableStack();
+    let directory = data;
+    if (directory === undefined) {
+      const made = await mkdtemp(join(tmpdir(), 'hearth-api-'));
+      stack.defer(() => rm(made, { recursive: true }));
+      directory = made;
+    }
+    const metadata = stack.use(await SqliteMetadataStore.open(join(directory, 'functions.db')));
+    const functions = stack.use(
+      await Functions.open({
+        metadata,
+        blobs: await FilesystemBlobStore.open(join(directory, 'code')),
+        architectures: ['x86_64'],
+        now: Date.now,
+        schedule: (milliseconds, callback) => {
+          const timer = setTimeout(callback, milliseconds);
+          timer.unref();
+          return { [Symbol.dispose]: () => clearTimeout(timer) };
+        },
+        onError: (error) => {
+          throw error;
+        },
+      }),
+    );
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    stack.defer(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    });
+    return new ApiServer(server, functions, stack.move());
+  }
+
+  /** An SDK client as a user has it. */
+  client(accessKeyId = 'AKIDEXAMPLE', region = 'us-east-1'): LambdaClient {
+    return new LambdaClient({
+      endpoint: this.url,
+      region,
+      credentials: { accessKeyId, secretAccessKey: 'secret' },
+      maxAttempts: 1,
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+/** A zip file of these files. */
+export async function zipOf(files: Readonly<Record<string, string | Buffer>>): Promise<Buffer> {
+  const zip = new ZipFile();
+  for (const [name, content] of Object.entries(files)) zip.addBuffer(Buffer.from(content as string), name);
+  zip.end();
+  return buffer(zip.outputStream);
+}
