@@ -25,7 +25,7 @@ export async function checkPackage(zip: Buffer): Promise<void> {
 
 function readDirectory(zip: Buffer): Promise<{ entries: number; unzipped: number }> {
   return new Promise((resolve, reject) => {
-    // yauzl itself refuses absolute paths, `..` and backslashes (validateFileName); the causes are kept.
+    // yauzl itself turns backslashes round and then refuses absolute paths and `..`; its reasons are kept as causes.
     const fail = (cause: unknown) =>
       reject(invalid('Could not unzip uploaded file. Please check your file, then try to upload again.', cause));
     fromBuffer(zip, { lazyEntries: true }, (error, file) => {
