@@ -92,6 +92,7 @@ const sethostnameCall = libc.func('int sethostname(const char*, ulong)');
 const waitpidCall = libc.func('int waitpid(int, void*, int)');
 const signalfdCall = libc.func('int signalfd(int, void*, int)');
 const sigprocmaskCall = libc.func('int sigprocmask(int, void*, void*)');
+const mallocTrimCall = libc.func('int malloc_trim(ulong)');
 const lseekCall = libc.func('long lseek(int, long, int)');
 const execveCall = libc.func('int execve(const char*, const char**, const char**)');
 const fcntlCall = libc.func('int fcntl(int, int, int)');
@@ -387,6 +388,11 @@ export function childSignalFd(): number {
 /** Undoes what {@link childSignalFd} did to the signal mask. */
 export function unblockChildSignal(): void {
   check(sigprocmaskCall(SIG_UNBLOCK, signalSet(SIGCHLD), null), 'sigprocmask');
+}
+
+/** malloc_trim(3): gives memory that malloc holds and nobody uses back to the kernel. */
+export function trimHeap(): void {
+  mallocTrimCall(0);
 }
 
 /** prctl(2) with plain numbers. */

@@ -4,3 +4,4 @@ export * from './frames.ts';
 export * from './messages.ts';
 export * from './control.ts';
 export * from './spawner.ts';
+export * from './errors.ts';

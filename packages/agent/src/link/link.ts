@@ -32,7 +32,7 @@ export class Link {
       if (kind === Kind.control) onControl(JSON.parse(payload.toString()) as ToAgent);
       else this.#transfer(kind, stream, payload);
     });
-    this.#socket.on('data', (bytes) => decoder.push(bytes));
+    this.#socket.on('data', (bytes: Buffer) => decoder.push(bytes));
     this.#socket.on('error', () => {});
     this.#socket.once('close', onEnd);
     this.#socket.write(encodeJson(Kind.hello, 0, { role: 'agent', token, version: '1' }));

@@ -2,6 +2,8 @@
  * The zygote: a Node process, booted and warmed, that waits in a blocking read for orders to fork. Started by the
  * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import koffi from 'koffi';
 import {
   architecture,
@@ -21,11 +23,12 @@ import {
   reap,
   sandboxFilter,
   setns,
+  trimHeap,
   unblockChildSignal,
   unshare,
   writeFd,
 } from '@hearth/linux';
-import { runSandbox, warmUp } from '@hearth/runtime-node';
+import { prepareIdentity, runSandbox, warmUp } from '@hearth/runtime-node';
 import { becomeSandbox, type Handles } from './child.ts';
 import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
@@ -50,10 +53,21 @@ const handles: Handles = {
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 await warmUp();
+prepareIdentity();
 unshare(CLONE_NEWNS);
 enterHostRoot('/run/hearth/root');
+compact();
 const children = childSignalFd();
 say({ event: 'warm' });
+
+/** Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there. */
+function compact(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: object) => void;
+  setFlagsFromString('--no-expose-gc');
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  trimHeap();
+}
 
 /** Runs in the forked child: becomes the sandbox that was ordered. */
 function child(order: ForkOrder): void {
@@ -76,7 +90,8 @@ function child(order: ForkOrder): void {
     const argv = ['node', ...options, `${RUNTIME}/exec.mjs`];
     execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
   }
-  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap });
+  // Always the first of its own pid namespace.
+  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap, pid: 1 });
 }
 
 /** @returns whether this is the child. */

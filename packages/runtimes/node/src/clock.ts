@@ -1,15 +1,21 @@
 import type { PerformanceMarkOptions, PerformanceMeasureOptions } from 'node:perf_hooks';
 
+/** A clock that can be made to count from now. */
+export interface RestartableClock {
+  restart(): void;
+}
+
 /**
- * Makes `performance` and `process.uptime()` count from now instead of from the start of the process that was
- * forked. Entries that Node itself makes (garbage collection, HTTP) keep the older origin; `process.hrtime` has none.
+ * Lets `performance` and `process.uptime()` count from a later moment than the start of the process: a fork restarts
+ * them. Replaced once, in the zygote, because a change of a prototype costs each fork 2 ms. Entries that Node itself
+ * makes (garbage collection, HTTP) keep the older origin; `process.hrtime` has none.
  */
-export function restartClock(performance: Performance, process: { uptime(): number }): void {
+export function installClock(performance: Performance, process: { uptime(): number }): RestartableClock {
   // The prototype holds the methods; an own property there would be visible in `Object.keys(performance)`.
   const prototype = Object.getPrototypeOf(performance) as Performance;
   const { now, mark, measure, toJSON } = prototype;
   const origin = performance.timeOrigin;
-  const age = performance.now();
+  let age = 0;
 
   const sinceFork = (): number => now.call(performance) - age;
   Object.defineProperty(prototype, 'timeOrigin', {
@@ -29,6 +35,11 @@ export function restartClock(performance: Performance, process: { uptime(): numb
     Object.defineProperty(prototype, name, { configurable: true, enumerable: true, writable: true, value });
   }
   process.uptime = () => sinceFork() / 1000;
+  return {
+    restart() {
+      age = now.call(performance);
+    },
+  };
 }
 
 /** The arguments of `performance.measure` with the end that it would take from Node's own clock filled in. */

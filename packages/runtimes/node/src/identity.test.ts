@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { seededRandom } from './random.ts';
+import { SeededRandom } from './random.ts';
 
 const IDENTITY = new URL('./identity.ts', import.meta.url).href;
 
@@ -75,7 +75,7 @@ test('1,000 seeds give 1,000 sequences of numbers spread over [0, 1)', () => {
   const firsts = new Set<number>();
   let sum = 0;
   for (let seed = 0; seed < 1000; seed++) {
-    const random = seededRandom();
+    const random = new SeededRandom().next;
     for (let count = 0; count < 10; count++) {
       const value = random();
       assert.ok(value >= 0 && value < 1);

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { restartClock } from './clock.ts';
-import { seededRandom } from './random.ts';
+import { installClock, type RestartableClock } from './clock.ts';
+import { SeededRandom } from './random.ts';
 
 /** UUIDs that Node draws from one cache of random bytes. */
 const UUIDS_CACHED = 128;
@@ -13,6 +13,24 @@ const INTEGERS_CACHED = 1024;
 const EXEC_PATH = '/var/lang/bin/node';
 const MAIN_MODULE = '/var/runtime/index.mjs';
 
+let clock: RestartableClock | undefined;
+let random: SeededRandom | undefined;
+let ownPid: number | undefined;
+
+/**
+ * Puts what a fork has to make anew behind functions that look it up, once and in the zygote: then a fork changes a
+ * few numbers instead of the objects that all its code depends on.
+ */
+export function prepareIdentity(): void {
+  if (clock !== undefined) return;
+  clock = installClock(performance, process);
+  const { pid } = process;
+  Object.defineProperty(process, 'pid', { configurable: true, enumerable: true, get: () => ownPid ?? pid });
+  random = new SeededRandom();
+  Math.random = random.next;
+  Object.defineProperty(Math.random, 'name', { configurable: true, value: 'random' });
+}
+
 /**
  * Makes a forked process a process of its own, as far as JavaScript can: whatever would be equal in every fork of
  * one zygote, or tell of the zygote, is made anew.
@@ -20,11 +38,11 @@ const MAIN_MODULE = '/var/runtime/index.mjs';
  * @param pid of this process inside its own pid namespace; by default what `/proc` says.
  */
 export function renewIdentity(pid: number = Number(readlinkSync('/proc/self'))): void {
-  Object.defineProperty(process, 'pid', { configurable: true, enumerable: true, writable: false, value: pid });
-  Math.random = { random: seededRandom() }.random;
-  Object.defineProperty(Math.random, 'name', { configurable: true, value: 'random' });
+  prepareIdentity();
+  ownPid = pid;
+  random!.reseed();
   discardRandomCaches();
-  restartClock(performance, process);
+  clock!.restart();
   presentAsLambda();
 }
 

@@ -15,6 +15,8 @@ export interface SandboxOptions {
   fd: number;
   /** Ends the process at once: `_exit(2)`, where Node's own way out would touch threads that a fork doesn't have. */
   exit: (code: number) => never;
+  /** Lowers the heap limit to suit a function of this memory size, in MB; absent where options at start have done so. */
+  limitMemory?: (memoryMb: number) => void;
   /** Process id inside the sandbox's pid namespace, if `/proc` doesn't tell. */
   pid?: number;
 }
@@ -25,11 +27,11 @@ export interface SandboxOptions {
  */
 export function runSandbox(options: SandboxOptions): void {
   renewIdentity(options.pid);
-  serve(options.fd, options.exit);
+  serve(options.fd, options.exit, options.limitMemory);
 }
 
 /** Serves the frames on `fd` in this process, whose identity is its own already. */
-export function serve(fd: number, exit: (code: number) => never): void {
+export function serve(fd: number, exit: (code: number) => never, limitMemory?: (memoryMb: number) => void): void {
   const connection = new Connection((onread) => new Socket({ fd, onread }), {
     frame: (kind, stream, payload) => session.frame(kind, stream, payload),
     closed: (error) => {
@@ -59,7 +61,10 @@ export function serve(fd: number, exit: (code: number) => never): void {
     environment: process.env,
     logError,
     flush,
-    init: becomeFunction,
+    init: (message) => {
+      limitMemory?.(message.memoryMb);
+      return becomeFunction(message);
+    },
     exit: (code) => process.exit(code),
     shutdown,
   });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { encodeFrame, encodeInvoke, encodeJson, FrameDecoder, INLINE_BODY, Kind } from '@hearth/protocol';
-import { restartClock } from './clock.ts';
+import { installClock } from './clock.ts';
 import { Connection } from './connection.ts';
 import { patchConsole, type LogMethods } from './console.ts';
 import { replaceEnvironment } from './environment.ts';
@@ -15,7 +15,7 @@ import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
 import { installModulePaths } from './module-paths.ts';
 import { preload } from './preload.ts';
-import { seededRandom } from './random.ts';
+import { SeededRandom } from './random.ts';
 import { ResponseSender } from './response.ts';
 import { Session } from './session.ts';
 import { StandardStream } from './standard-stream.ts';
@@ -72,10 +72,11 @@ export async function warmUp(): Promise<void> {
 /** The parts of `renewIdentity` that can be tried without leaving a trace. */
 function rehearseIdentity(): void {
   discardRandomCaches();
-  const random = seededRandom();
-  for (let count = 0; count < 1000; count++) random();
+  const random = new SeededRandom();
+  for (let count = 0; count < 1000; count++) random.next();
+  random.reseed();
   const clock = { now: () => 0, mark: () => {}, measure: () => {}, toJSON: () => ({}), timeOrigin: 0 };
-  restartClock(Object.create(clock) as Performance, { uptime: () => 0 });
+  installClock(Object.create(clock) as Performance, { uptime: () => 0 }).restart();
 }
 
 async function rehearse(server: Server, directory: string, round: number): Promise<void> {
