@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -342,6 +342,15 @@ test('values that only the service can judge are refused in the words of AWS', a
   await bad({ Code: { S3Bucket: 'bucket', S3Key: 'k' } }, /^Code from S3 .* is not supported by Hearth yet/);
   await bad({ Layers: ['arn:aws:lambda:us-east-1:000000000000:layer:l:1'] }, /^Layers is not supported by Hearth yet/);
   await bad({ Architectures: ['arm64'] }, /this machine runs x86_64 only/);
+});
+
+test('a package of 48 MB is taken, and one over the limit refused', async () => {
+  const name = newName();
+  const large = await zipOf({ 'large.bin': randomBytes(48_000_000) });
+  const { CodeSha256 } = await create(name, { Code: { ZipFile: large } });
+  assert.equal(CodeSha256, createHash('sha256').update(large).digest('base64'));
+  const over = Buffer.concat([large, Buffer.alloc(4_500_000)]);
+  await bad({ Code: { ZipFile: over } }, /^Zipped size must be smaller than 52428800 bytes$/);
 });
 
 test('a package that would unpack to more than 250 MB is refused by its directory', async () => {

@@ -146,7 +146,7 @@ function answer(response: ServerResponse, invocation: Invocation, outcome: Invoc
   if (invocation.traceId !== undefined) headers.push('x-amzn-trace-id', invocation.traceId);
   response.writeHead(200, headers);
   // As text, head and body leave in one write; a Buffer of its own needs a gathered one (8 % of the whole).
-  if (payload.length <= JOINED) response.end(payload.latin1Slice(), 'latin1');
+  if (payload.length <= JOINED) response.end(payload.toString('latin1'), 'latin1');
   else response.end(payload);
 }
 

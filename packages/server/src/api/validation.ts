@@ -41,43 +41,53 @@ function checkMembers(
 function check(shape: string, value: unknown, path: string, found: string[]): void {
   const constraint = CONSTRAINTS.get(shape);
   if (constraint === undefined || CHECKED_ELSEWHERE.has(shape)) return;
-  const told = constraint.sensitive || holdsSecrets(constraint) ? 'Value' : `Value '${show(value)}'`;
   for (const [violated, text] of rules(constraint, value)) {
-    if (violated) found.push(`${told} at '${path}' failed to satisfy constraint: ${text}`);
+    if (violated) found.push(`${told(constraint, value)} at '${path}' failed to satisfy constraint: ${text}`);
   }
   switch (constraint.type) {
     case 'structure':
       checkMembers(constraint, value as Record<string, unknown>, `${path}.`, found);
       break;
     case 'list':
-      checkList(constraint, value as readonly unknown[], path, told, found);
+      checkList(constraint, value as readonly unknown[], path, found);
       break;
     case 'map':
-      checkMap(constraint, value as Record<string, unknown>, path, told, found);
+      checkMap(constraint, value as Record<string, unknown>, path, found);
       break;
     default:
   }
 }
 
 /** Items of a list are told about together, with all that holds for them, where they are no structures. */
-function checkList(list: Constraint, values: readonly unknown[], path: string, told: string, found: string[]): void {
+function checkList(list: Constraint, values: readonly unknown[], path: string, found: string[]): void {
   const item = CONSTRAINTS.get(list.member!);
   if (item?.type === 'structure') {
     for (const [index, value] of values.entries()) check(list.member!, value, `${path}.${index + 1}.member`, found);
   } else if (item !== undefined && values.some((value) => value === undefined || violates(item, value))) {
-    found.push(`${told} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${all(item)}]`);
+    found.push(
+      `${told(list, values)} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${all(item)}]`,
+    );
   }
 }
 
-function checkMap(map: Constraint, values: Record<string, unknown>, path: string, told: string, found: string[]): void {
+function checkMap(map: Constraint, values: Record<string, unknown>, path: string, found: string[]): void {
   const key = CONSTRAINTS.get(map.key!);
   const value = CONSTRAINTS.get(map.value!);
   if (key !== undefined && Object.keys(values).some((name) => violates(key, name))) {
-    found.push(`${told} at '${path}' failed to satisfy constraint: Map keys must satisfy constraint: [${all(key)}]`);
+    found.push(
+      `${told(map, values)} at '${path}' failed to satisfy constraint: Map keys must satisfy constraint: [${all(key)}]`,
+    );
   }
   if (value !== undefined && Object.values(values).some((item) => violates(value, item))) {
-    found.push(`${told} at '${path}' failed to satisfy constraint: Map value must satisfy constraint: [${all(value)}]`);
+    found.push(
+      `${told(map, values)} at '${path}' failed to satisfy constraint: Map value must satisfy constraint: [${all(value)}]`,
+    );
   }
+}
+
+/** How a message names a value; made only where there is something to tell, for a value may be a package of 50 MB. */
+function told(constraint: Constraint, value: unknown): string {
+  return constraint.sensitive || holdsSecrets(constraint) ? 'Value' : `Value '${show(value)}'`;
 }
 
 /** A map of secrets is as secret as they are. */
