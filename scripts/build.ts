@@ -14,6 +14,7 @@ await build({
     enter: 'packages/spawner/src/init/enter.ts',
     agent: 'packages/agent/src/main.ts',
     zygote: 'packages/agent/src/zygote/main.ts',
+    'runtime/rehearsal': 'packages/runtimes/node/src/rehearsal-function.ts',
     'runtime/exec': 'packages/runtimes/node/src/exec.ts',
   },
   outdir: dist,
@@ -24,7 +25,9 @@ await build({
   format: 'esm',
   external: ['koffi'],
   // Parts of yauzl are CommonJS and call require().
-  banner: { js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
+  },
   legalComments: 'none',
   logLevel: 'warning',
 });

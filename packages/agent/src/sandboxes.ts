@@ -146,21 +146,25 @@ export class Sandboxes {
   async #obtain(spec: FunctionSpec): Promise<{ sandbox: Sandbox; path: StartPath; reason: string }> {
     const exec = execOrder(spec);
     if (exec !== undefined) {
-      return { sandbox: await this.#make(spec.ephemeralStorageMb, exec.order), path: 'exec', reason: exec.reason };
+      return {
+        sandbox: await this.#make(spec.ephemeralStorageMb, false, exec.order),
+        path: 'exec',
+        reason: exec.reason,
+      };
     }
     if (spec.ephemeralStorageMb !== DEFAULT_VOLUME_MB) {
       const reason = `a /tmp of ${spec.ephemeralStorageMb} MB is not kept ready`;
-      return { sandbox: await this.#make(spec.ephemeralStorageMb), path: 'fork', reason };
+      return { sandbox: await this.#make(spec.ephemeralStorageMb, false), path: 'fork', reason };
     }
     const spare = this.#spares.pop();
     if (spare !== undefined) {
       this.#refillLater();
       return { sandbox: spare, path: 'spare', reason: 'a spare was ready' };
     }
-    return { sandbox: await this.#make(DEFAULT_VOLUME_MB), path: 'fork', reason: 'no spare was ready' };
+    return { sandbox: await this.#make(DEFAULT_VOLUME_MB, false), path: 'fork', reason: 'no spare was ready' };
   }
 
-  async #make(volumeMb: number, exec?: ExecOrder): Promise<Sandbox> {
+  async #make(volumeMb: number, spare: boolean, exec?: ExecOrder): Promise<Sandbox> {
     const zygote = this.#zygote;
     if (zygote === undefined) throw new Error('the zygote is not ready');
     const slot = await this.#slots.take();
@@ -181,7 +185,7 @@ export class Sandboxes {
       this.#all.set(connection, sandbox);
       this.#bySlot.set(slot.number, sandbox);
       this.#send({ type: 'spare', sandbox: connection, token, slot: slot.number });
-      const order = { sandbox: connection, slot: slot.number, token };
+      const order = { sandbox: connection, slot: slot.number, token, spare };
       sandbox.pid = await zygote.fork(exec === undefined ? order : { ...order, exec });
       sandbox.mounts = openFd(`/proc/${sandbox.pid}/ns/mnt`, O_RDONLY);
       giveMounts(sandbox.mounts, [{ source: slot.volume, target: '/tmp', readOnly: false }]);
@@ -211,7 +215,7 @@ export class Sandboxes {
     const coming = Array.from({ length: Math.max(0, missing) }, async () => {
       this.#sparesComing++;
       try {
-        const sandbox = await this.#make(DEFAULT_VOLUME_MB);
+        const sandbox = await this.#make(DEFAULT_VOLUME_MB, true);
         if (!sandbox.ended) this.#spares.push(sandbox);
       } finally {
         this.#sparesComing--;
@@ -223,4 +227,3 @@ export class Sandboxes {
 
 /** Spares are replaced a moment after one is taken, so that its first invocation has the processor to itself. */
 const REFILL_DELAY_MS = 5;
-

@@ -249,7 +249,7 @@ export function dataRanges(fd: number): [number, number][] {
   const SEEK_HOLE = 4;
   const ENXIO = koffi.os.errno['ENXIO'];
   const ranges: [number, number][] = [];
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const start = Number(lseekCall(fd, position, SEEK_DATA));
     if (start < 0 && koffi.errno() === ENXIO) return ranges;
     const end = check(Number(lseekCall(fd, check(start, 'lseek'), SEEK_HOLE)), 'lseek');

@@ -30,7 +30,15 @@ export type FromAgent =
    * The sandbox has its code and limits and waits for `init` on its own stream.
    * `sandbox` is the id the server asked with; `connection` names the spare that it became, whose stream it uses.
    */
-  | { type: 'placed'; sandbox: string; connection: string; slot: number; path: StartPath; reason: string; times: PlaceTimes }
+  | {
+      type: 'placed';
+      sandbox: string;
+      connection: string;
+      slot: number;
+      path: StartPath;
+      reason: string;
+      times: PlaceTimes;
+    }
   /** The sandbox is gone, or was never made; its slot is clean again. */
   | { type: 'lost'; sandbox: string; reason: string; exit: SandboxExit | null; maxMemoryMb: number }
   /** Answer to `measure`. */

@@ -112,7 +112,9 @@ for (const path of new Set(Object.values(cgroup.directories))) {
   fs.chmodSync(path, 0o700);
 }
 if (!quickenGroupMoves(join(data, 'groups'), cgroupName(installation))) {
-  process.stderr.write('hearth spawner: this kernel has no favordynmods: a fork takes 8 ms more for each cgroup tree\n');
+  process.stderr.write(
+    'hearth spawner: this kernel has no favordynmods: a fork takes 8 ms more for each cgroup tree\n',
+  );
 }
 network.open();
 fs.mkdirSync(directory, { recursive: true, mode: 0o711 });

@@ -12,14 +12,7 @@ import {
   setLinkUp,
 } from '@hearth/linux/netlink';
 import type { AgentNetwork } from '@hearth/protocol';
-import {
-  ADDRESS_POOL,
-  gatewayAddress,
-  INSTANCE_PREFIX,
-  INTERFACE_PREFIX,
-  interfaceName,
-  tableName,
-} from './names.ts';
+import { ADDRESS_POOL, gatewayAddress, INSTANCE_PREFIX, INTERFACE_PREFIX, interfaceName, tableName } from './names.ts';
 
 /** One instance's cable. */
 export interface InstanceNetwork {

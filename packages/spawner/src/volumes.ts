@@ -5,7 +5,17 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { attachLoop, closeFd, dataRanges, mount, MS_NOATIME, MS_NODEV, MS_NOSUID, MNT_DETACH, umount } from '@hearth/linux';
+import {
+  attachLoop,
+  closeFd,
+  dataRanges,
+  mount,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NOSUID,
+  MNT_DETACH,
+  umount,
+} from '@hearth/linux';
 
 const BLOCK = 4096;
 

@@ -1,13 +1,6 @@
 /** The agent's one way to the server: control messages and code, over a byte stream. */
 import { connect, type Socket } from 'node:net';
-import {
-  encodeCredit,
-  encodeJson,
-  FrameDecoder,
-  type FromAgent,
-  Kind,
-  type ToAgent,
-} from '@hearth/protocol';
+import { encodeCredit, encodeJson, FrameDecoder, type FromAgent, Kind, type ToAgent } from '@hearth/protocol';
 
 /** Takes the pieces of a transfer. */
 export interface TransferSink {
@@ -68,4 +61,3 @@ export class Link {
     else sink.fail(new Error(payload.toString()));
   }
 }
-

@@ -2,7 +2,15 @@ import { cpuShare, type FunctionSpec } from '@hearth/protocol';
 import type { ExecOrder } from '../zygote/orders.ts';
 
 /** Variables that a runtime reads when it starts: a forked one is past that. */
-const READ_AT_START = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_ICU_DATA', 'NODE_PENDING_DEPRECATION', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'TZ'];
+const READ_AT_START = [
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_ICU_DATA',
+  'NODE_PENDING_DEPRECATION',
+  'LD_PRELOAD',
+  'LD_LIBRARY_PATH',
+  'TZ',
+];
 
 /**
  * Whether a function's runtime must be started anew instead of forked, and how.

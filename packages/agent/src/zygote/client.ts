@@ -11,6 +11,7 @@ import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePath
  */
 export const ZYGOTE_FLAGS = [
   '--single-threaded',
+  '--no-lazy',
   '--v8-pool-size=0',
   '--disable-sigusr1',
   '--no-flush-bytecode',

@@ -65,6 +65,8 @@ function compact(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: object) => void;
   setFlagsFromString('--no-expose-gc');
+  // Our own code is compiled in full, once; functions' code as they need it.
+  setFlagsFromString('--lazy');
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   trimHeap();
 }
@@ -91,7 +93,7 @@ function child(order: ForkOrder): void {
     execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
   }
   // Always the first of its own pid namespace.
-  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap, pid: 1 });
+  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap, pid: 1, spare: order.spare });
 }
 
 /** @returns whether this is the child. */

@@ -6,6 +6,8 @@ export interface ForkOrder {
   slot: number;
   /** What the sandbox says in its hellos to the server. */
   token: string;
+  /** Made ahead of demand: it has time to get ready for its first function. */
+  spare: boolean;
   /** Start the runtime anew instead of running in the forked process. */
   exec?: ExecOrder;
 }

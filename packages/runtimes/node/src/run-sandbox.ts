@@ -7,6 +7,7 @@ import { watchForCrashes } from './crash.ts';
 import { renewIdentity } from './identity.ts';
 import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
+import { rehearseLoading } from './rehearsal.ts';
 import { Session } from './session.ts';
 import { StandardStream } from './standard-stream.ts';
 
@@ -17,6 +18,8 @@ export interface SandboxOptions {
   exit: (code: number) => never;
   /** Lowers the heap limit to suit a function of this memory size, in MB; absent where options at start have done so. */
   limitMemory?: (memoryMb: number) => void;
+  /** Whether there is time to rehearse before the first function comes. */
+  spare?: boolean;
   /** Process id inside the sandbox's pid namespace, if `/proc` doesn't tell. */
   pid?: number;
 }
@@ -28,6 +31,12 @@ export interface SandboxOptions {
 export function runSandbox(options: SandboxOptions): void {
   renewIdentity(options.pid);
   serve(options.fd, options.exit, options.limitMemory);
+  if (options.spare === true) {
+    rehearseLoading().catch((error: Error) => {
+      writeSync(2, `hearth runtime: ${error.message}\n`);
+      options.exit(1);
+    });
+  }
 }
 
 /** Serves the frames on `fd` in this process, whose identity is its own already. */
