@@ -1,0 +1,73 @@
+#!/bin/sh
+# Sets up a checkout so that the other npm scripts run: npm's packages, what the Node they bring needs of the machine, the
+# Debian packages that the local provider calls, and the bundles in dist/. Does nothing where nothing is missing.
+#
+#   sh scripts/setup.sh         what running Hearth takes
+#   sh scripts/setup.sh test    also the AWS clients that the end-to-end tests use
+set -eu
+
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
+
+say() { echo "setup: $*" >&2; }
+fail() {
+  say "$1"
+  echo "Hint: $2" >&2
+  exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# 1. The machine's packages. First of all, because npm runs install scripts with the Node that it has just installed.
+missing=
+need() { missing="$missing $1"; }
+
+if ! ldconfig -p 2>/dev/null | grep -q 'libatomic\.so\.1 '; then need libatomic1; fi
+has mkfs.ext4 || need e2fsprogs
+{ has unshare && has setpriv; } || need util-linux
+has mount || need mount
+if [ "${1:-}" = test ]; then
+  has curl || need curl
+  has aws || need awscli
+  python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
+    need python3-boto3
+fi
+
+if [ -n "$missing" ]; then
+  install="apt-get update && apt-get install -y --no-install-recommends$missing"
+  has apt-get || fail "this machine lacks:$missing (Debian's names)" 'install them with the package manager of your system'
+  [ "$(id -u)" = 0 ] || fail "this machine lacks:$missing" "sudo sh -c '$install'"
+  say "installing Debian packages:$missing"
+  log=$(mktemp)
+  # No standard input: a package must not ask.
+  if ! DEBIAN_FRONTEND=noninteractive sh -c "$install" </dev/null >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    fail 'apt-get failed, see above' "$install"
+  fi
+  rm -f "$log"
+fi
+
+# 2. npm's packages. npm writes this file last, so it is there, and newer than the lock, only after a whole install.
+installed=node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
+  say 'installing npm packages (a minute at most)'
+  # `npm run` puts node_modules/.bin in front, whose node disappears while npm replaces it.
+  machine_path=$(printf '%s' "$PATH" | tr ':' '\n' | grep -v '/node_modules/\.bin$' | paste -s -d :)
+  PATH=$machine_path npm ci --no-fund --no-audit --loglevel=error --include=optional --include=dev </dev/null >&2 ||
+    fail 'npm ci failed, see above' 'check the network and run  npm ci  again; it starts from nothing each time'
+fi
+
+# 3. The Node that everything else runs on.
+node=node_modules/.bin/node
+[ -e "$node" ] ||
+  fail "npm has not installed Node for $(uname -s) on $(uname -m)" 'Hearth runs on Linux on x86-64 and arm64'
+problem=$("$node" --version 2>&1 >/dev/null) || fail "$node does not run: $problem" \
+  'install the library that it names with the package manager of your system (libatomic1 is called libatomic elsewhere)'
+
+# 4. The bundles that run inside instances, unless they are newer than every file and folder that they are made of.
+built=dist/.built
+if [ ! -e "$built" ] || [ -n "$(find packages scripts/build.ts package-lock.json -name node_modules -prune -o \
+  \( -type d -o -name '*.ts' -o -name package-lock.json \) -newer "$built" -print 2>/dev/null | head -n 1)" ]; then
+  "$node" scripts/build.ts || fail 'scripts/build.ts failed, see above' "$node scripts/build.ts  shows it again"
+  touch "$built"
+fi
