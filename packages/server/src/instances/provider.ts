@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FromAgent, ToAgent } from '@hearth/protocol';
 
 /** What makes instances. `local` makes them of Linux namespaces; every provider passes `conformance/`. */
@@ -6,17 +6,35 @@ export interface Provider extends AsyncDisposable {
   readonly name: string;
   /**
    * Makes an instance and resolves once its agent has said that it is ready (zygote warm, first spares made).
-   * Rejects with a `ProviderError` that carries a hint where a person can do something about it.
+   * Rejects with a {@link ProviderError}; whatever was made by then is removed.
    */
   make(request: InstanceRequest, signal?: AbortSignal): Promise<Instance>;
 }
 
 export interface InstanceRequest {
   readonly id: string;
+  /** Hard limit on everything inside, agent and zygote included. */
   readonly memoryMb: number;
   readonly cpus: number;
   /** Spares that the agent keeps ready. */
   readonly spares: number;
+  /** Sandboxes that fit at most, spares not counted. */
+  readonly maxSandboxes: number;
+  /** Size of each sandbox's `/tmp`. */
+  readonly volumeMb: number;
+}
+
+/** What an agent reports that concerns placement; the rest of its messages the provider answers itself. */
+export type AgentReport = Extract<FromAgent, { type: 'placed' | 'lost' | 'usage' }>;
+
+/** What placement asks of an agent. */
+export type AgentOrder = Exclude<ToAgent, { type: 'configure' | 'assign' | 'volumes' }>;
+
+/** Who listens to an instance; there is one listener at a time. */
+export interface InstanceListener {
+  onReport(report: AgentReport): void;
+  /** What the processes of a sandbox wrote to descriptors 1 and 2. `bytes` is valid until the call returns. */
+  onStdio(connection: string, bytes: Buffer): void;
 }
 
 /** A running instance, seen from the server: its agent's link and the streams of its sandboxes. */
@@ -24,24 +42,48 @@ export interface Instance extends AsyncDisposable {
   readonly id: string;
   readonly provider: string;
   readonly memoryMb: number;
-  /** Sends a control message to the agent. */
-  send(message: ToAgent): void;
-  /** Called for each control message of the agent. */
-  onMessage(listener: (message: FromAgent) => void): void;
-  /** Called once for each sandbox stream that has said a valid hello; `sandbox` is the id the agent announced. */
-  onSandbox(listener: (sandbox: string, stream: Socket) => void): void;
-  /** Called with each piece of what a sandbox's processes wrote to descriptors 1 and 2. */
-  onStdio(listener: (sandbox: string, bytes: Buffer) => void): void;
-  /** Called once when the instance is lost, however that came about. */
+  readonly volumeMb: number;
+  readonly maxSandboxes: number;
+  /** Whose it is, for good; undefined while it waits in the warming pool. */
+  readonly account: string | undefined;
+  /** Gives the instance to an account. Throws a {@link ProviderError} when it belongs to another already. */
+  assign(account: string): void;
+  /** Sends a message to the agent; dropped when the instance is gone, which `onGone` tells. */
+  send(order: AgentOrder): void;
+  listen(listener: InstanceListener): void;
+  /**
+   * The stream that a sandbox opened as `connection` (a `placed` report names it), for the caller to own; each is
+   * handed out once. Waits a bounded time for one that is not there yet; rejects with a {@link ProviderError} if it
+   * doesn't come, or closed before.
+   */
+  claim(connection: string): Promise<Duplex>;
+  /** Calls back once when the instance is lost, however that came about; at once if it is lost already. */
   onGone(listener: (reason: string) => void): void;
   /** Present where the server can stop and start a slot itself, without the agent. */
   readonly freezer?: Freezer;
 }
 
-/** Stops and starts everything in a slot, from the server's own thread, in microseconds. */
+/** Stops and starts everything in a slot, from the server's own thread, in microseconds. Each method throws on failure. */
 export interface Freezer {
   freeze(slot: number): void;
   thaw(slot: number): void;
-  /** Bytes that the slot's processes use now, and the most they have used. */
-  memory(slot: number): { used: number; max: number };
+  /** Bytes that the slot's processes use now, and the most they have used. The same object is filled at each call. */
+  memory(slot: number): SlotMemory;
+}
+
+export interface SlotMemory {
+  used: number;
+  max: number;
+}
+
+/** An instance could not be made or kept. */
+export class ProviderError extends Error {
+  override name = 'ProviderError';
+  /** What a person can do about it. */
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
 }

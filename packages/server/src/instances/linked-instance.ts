@@ -1,0 +1,208 @@
+import type { Duplex } from 'node:stream';
+import type { FromAgent } from '@hearth/protocol';
+import { AgentLink } from './agent-link.ts';
+import type { Clock } from './clock.ts';
+import type { CodeSource } from './code-transfer.ts';
+import { ConnectionDesk } from './connection-desk.ts';
+import type { StreamRole } from './connection-desk.ts';
+import { readHello } from './hello.ts';
+import { ProviderError } from './provider.ts';
+import type { AgentOrder, Freezer, Instance, InstanceListener, InstanceRequest } from './provider.ts';
+import { StreamClaims } from './stream-claims.ts';
+
+/** A connection that says nothing is closed after this. */
+const HELLO_TIMEOUT_MS = 5_000;
+/** A stream and the message that announces it are milliseconds apart; a machine under load may take seconds. */
+const HOLD_MS = 5_000;
+
+export interface LinkedInstanceOptions {
+  readonly provider: string;
+  readonly request: InstanceRequest;
+  /** What the agent, and relayed connections, prove themselves with. */
+  readonly token: string;
+  readonly clock: Clock;
+  readonly code: CodeSource;
+  /** Makes an empty `/tmp` volume for each slot; `volumesMade` tells the agent when they are there. */
+  readonly makeVolumes: (slots: number[]) => void;
+  /** A connection from inside to Hearth's own API: plain HTTP from here on, to be bound to `account`. */
+  readonly onRelay: (stream: Duplex, account: string, sandbox: string) => void;
+  readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
+  /** Removes what the provider made; called once, when the instance is disposed of or lost. */
+  readonly remove: () => Promise<void>;
+}
+
+/**
+ * An instance whose agent reaches the server by byte streams, however those are carried: give it each new stream with
+ * `accept`. Everything that comes over them is hostile.
+ */
+export class LinkedInstance implements Instance {
+  readonly id: string;
+  readonly provider: string;
+  readonly memoryMb: number;
+  readonly volumeMb: number;
+  readonly maxSandboxes: number;
+  /** Resolves when the agent is ready, rejects when the instance is lost before. */
+  readonly ready: Promise<void>;
+  freezer?: Freezer;
+  readonly #options: LinkedInstanceOptions;
+  readonly #desk: ConnectionDesk;
+  readonly #claims: StreamClaims;
+  readonly #open = new Set<Duplex>();
+  readonly #goneListeners: ((reason: string) => void)[] = [];
+  readonly #settleReady: { resolve: () => void; reject: (error: Error) => void };
+  #link: AgentLink | undefined;
+  #listener: InstanceListener | undefined;
+  #account: string | undefined;
+  #gone: string | undefined;
+  #removed: Promise<void> | undefined;
+
+  constructor(options: LinkedInstanceOptions) {
+    const { id, memoryMb, volumeMb, maxSandboxes } = options.request;
+    this.id = id;
+    this.provider = options.provider;
+    this.memoryMb = memoryMb;
+    this.volumeMb = volumeMb;
+    this.maxSandboxes = maxSandboxes;
+    this.#options = options;
+    this.#claims = new StreamClaims(options.clock, HOLD_MS);
+    this.#desk = new ConnectionDesk(options.clock, HOLD_MS, this.#onMatch);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#settleReady = { resolve, reject };
+    // Whoever makes the instance awaits `ready`; a loss after that must not count as unhandled.
+    promise.catch(() => undefined);
+  }
+
+  get account(): string | undefined {
+    return this.#account;
+  }
+
+  assign(account: string): void {
+    if (this.#account !== undefined && this.#account !== account) {
+      throw new ProviderError(
+        `instance ${this.id} belongs to account ${this.#account}, not to ${account}`,
+        'An instance never changes hands: this is a fault of the server, please report it.',
+      );
+    }
+    if (this.#account === account) return;
+    this.#account = account;
+    this.#link?.send({ type: 'assign', account });
+  }
+
+  send(order: AgentOrder): void {
+    this.#link?.send(order);
+  }
+
+  listen(listener: InstanceListener): void {
+    this.#listener = listener;
+  }
+
+  claim(connection: string): Promise<Duplex> {
+    if (this.#gone !== undefined) return Promise.reject(this.#lostError());
+    return this.#claims.claim(connection);
+  }
+
+  onGone(listener: (reason: string) => void): void {
+    if (this.#gone !== undefined) listener(this.#gone);
+    else this.#goneListeners.push(listener);
+  }
+
+  /** A new connection from inside; it has not said who it is yet. */
+  accept(stream: Duplex): void {
+    if (this.#gone !== undefined) {
+      stream.destroy();
+      return;
+    }
+    this.#open.add(stream);
+    stream.once('close', () => this.#open.delete(stream));
+    // Each owner adds a listener of its own; until then a reset must not end the server.
+    stream.on('error', () => stream.destroy());
+    readHello(stream, this.#options.clock, HELLO_TIMEOUT_MS, (hello) => {
+      if (hello.role === 'sandbox' || hello.role === 'stdio') this.#desk.arrive(hello.role, hello.token, stream);
+      else if (hello.token !== this.#options.token) stream.destroy();
+      else if (hello.role === 'agent') this.#onAgent(stream);
+      else if (this.#account === undefined) stream.destroy();
+      else this.#options.onRelay(stream, this.#account, hello.sandbox);
+    });
+  }
+
+  volumesMade(slots: number[]): void {
+    this.#link?.send({ type: 'volumes', slots });
+  }
+
+  /** The instance is no more: tells whoever listens, once. */
+  lose(reason: string): void {
+    if (this.#gone !== undefined) return;
+    this.#gone = reason;
+    this.#settleReady.reject(this.#lostError());
+    this.#link?.[Symbol.dispose]();
+    this.#desk[Symbol.dispose]();
+    this.#claims[Symbol.dispose]();
+    for (const stream of this.#open) stream.destroy();
+    (this.freezer as (Freezer & Partial<Disposable>) | undefined)?.[Symbol.dispose]?.();
+    for (const listener of this.#goneListeners.splice(0)) listener(reason);
+    this.#remove().catch((error: Error) => this.#options.onLog('error', `instance ${this.id}: ${error.message}`));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.lose('the server let the instance go');
+    await this.#remove();
+  }
+
+  #remove(): Promise<void> {
+    return (this.#removed ??= this.#options.remove());
+  }
+
+  #lostError(): ProviderError {
+    return new ProviderError(`instance ${this.id} is lost: ${this.#gone}`, "The server's log has what its agent said last.");
+  }
+
+  #onAgent(stream: Duplex): void {
+    // One link for life: whoever reconnects with the agent's token is not the agent.
+    if (this.#link !== undefined) {
+      stream.destroy();
+      return;
+    }
+    this.#link = new AgentLink({
+      stream,
+      code: this.#options.code,
+      account: () => this.#account,
+      onMessage: (message) => this.#onMessage(message),
+      onClosed: (reason) => this.lose(reason),
+    });
+    const { spares, maxSandboxes } = this.#options.request;
+    const maxSlots = maxSandboxes + spares;
+    this.#link.send({ type: 'configure', spares, slots: Math.min(maxSlots, 2 * spares + 1), maxSlots });
+    if (this.#account !== undefined) this.#link.send({ type: 'assign', account: this.#account });
+  }
+
+  #onMessage(message: FromAgent): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#settleReady.resolve();
+      case 'spare':
+        return this.#desk.announce(message.sandbox, message.token);
+      case 'want-volumes':
+        return this.#options.makeVolumes(message.slots.filter((slot) => Number.isInteger(slot) && slot >= 0));
+      case 'log':
+        return this.#options.onLog(message.level, `instance ${this.id}: ${message.message}`);
+      case 'lost':
+        this.#desk.forget(message.sandbox);
+        this.#claims.forget(message.sandbox);
+        return this.#listener?.onReport(message);
+      case 'placed':
+      case 'usage':
+        return this.#listener?.onReport(message);
+      default:
+    }
+  }
+
+  readonly #onMatch = (role: StreamRole, connection: string, stream: Duplex): void => {
+    if (role === 'sandbox') {
+      this.#claims.offer(connection, stream);
+      return;
+    }
+    stream.on('data', (bytes: Buffer) => this.#listener?.onStdio(connection, bytes));
+    stream.resume();
+  };
+}

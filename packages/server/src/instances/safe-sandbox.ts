@@ -1,0 +1,219 @@
+import type { Duplex } from 'node:stream';
+import {
+  encodeCredit,
+  encodeFrame,
+  encodeInvoke,
+  encodeJson,
+  FrameDecoder,
+  FrameError,
+  INITIAL_CREDIT,
+  Kind,
+} from '@hearth/protocol';
+import type { InitMessage, InvokeMeta } from '@hearth/protocol';
+
+/** AWS's limit for a synchronous response (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) and its allowance. */
+export const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
+
+const CHUNK = 64 * 1024;
+const GRANT = INITIAL_CREDIT / 2;
+
+/** Whoever keeps the sandbox. */
+export interface SandboxOwner {
+  onInitialised(): void;
+  /** Init failed; `document` is AWS's error document in JSON. */
+  onInitFailed(document: Buffer): void;
+  /** Log text outside any invocation, valid until the call returns. */
+  onLog(text: Buffer): void;
+  /** Once: the stream is at its end, by whichever side. Comes after it nothing. */
+  onClosed(reason: string): void;
+}
+
+/** Whoever waits for an invocation. One of the last three is called, once, unless the stream closes first. */
+export interface InvocationListener {
+  /** Valid until the call returns. */
+  onLog(text: Buffer): void;
+  onResponse(payload: Buffer): void;
+  onError(document: Buffer): void;
+  onResponseTooLarge(): void;
+}
+
+/**
+ * A sandbox's stream, made safe to use. What comes from it is hostile. It guarantees:
+ *
+ * 1. Never two invocations at once: `invoke` throws while one runs, and before init has ended.
+ * 2. An invocation's listener hears of exactly one end, or of none if `onClosed` comes first; nothing afterwards.
+ * 3. A frame that is not legal at that moment (kind, stream id, credit, size) closes the stream.
+ * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE}, the event.
+ * 5. `close` may be called at any time and again; `onClosed` is called exactly once, whoever closed; afterwards
+ *    nothing is written and nothing is reported.
+ */
+export class SafeSandbox implements Disposable {
+  readonly #stream: Duplex;
+  readonly #owner: SandboxOwner;
+  #phase: 'silent' | 'initialising' | 'ready' | 'closed' = 'silent';
+  #sequence = 0;
+  #listener: InvocationListener | undefined;
+  #chunks: Buffer[] | undefined;
+  #received = 0;
+  #credit = 0;
+  #ungranted = 0;
+  #event: Buffer | undefined;
+  #sent = 0;
+  #sendCredit = 0;
+
+  constructor(stream: Duplex, owner: SandboxOwner) {
+    this.#stream = stream;
+    this.#owner = owner;
+    const decoder = new FrameDecoder(this.#onFrame);
+    stream.on('data', (bytes: Buffer) => {
+      try {
+        decoder.push(bytes);
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error;
+        this.close(`protocol error: ${error.message}`);
+      }
+    });
+    stream.on('error', (error) => this.close(`the stream failed: ${error.message}`));
+    stream.on('close', () => this.close('the sandbox closed its stream'));
+  }
+
+  get closed(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  /** Whether an invocation may start. */
+  get ready(): boolean {
+    return this.#phase === 'ready' && this.#listener === undefined;
+  }
+
+  /** Tells the spare what to become; answered by `onInitialised` or `onInitFailed`. */
+  init(message: InitMessage): void {
+    if (this.#phase !== 'silent') throw new Error(`init of a sandbox whose stream is ${this.#phase}`);
+    this.#phase = 'initialising';
+    this.#stream.write(encodeJson(Kind.init, 0, message));
+  }
+
+  invoke(meta: InvokeMeta, event: Buffer, listener: InvocationListener): void {
+    if (this.#phase !== 'ready') throw new Error(`invocation of a sandbox whose stream is ${this.#phase}`);
+    if (this.#listener !== undefined) throw new Error('a second invocation of a sandbox that executes one');
+    this.#listener = listener;
+    const id = (this.#sequence = (this.#sequence % 0xffff_ffff) + 1);
+    this.#received = 0;
+    this.#ungranted = 0;
+    this.#credit = INITIAL_CREDIT;
+    const { frame, inline } = encodeInvoke(id, meta, event);
+    this.#stream.write(frame);
+    if (inline < event.length) {
+      this.#event = event;
+      this.#sent = inline;
+      this.#sendCredit = INITIAL_CREDIT;
+      this.#sendChunks();
+    }
+  }
+
+  close(reason: string): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#listener = undefined;
+    this.#chunks = undefined;
+    this.#event = undefined;
+    this.#stream.destroy();
+    this.#owner.onClosed(reason);
+  }
+
+  [Symbol.dispose](): void {
+    this.close('disposed');
+  }
+
+  readonly #onFrame = (kind: Kind, stream: number, payload: Buffer): void => {
+    if (this.#phase === 'closed') return;
+    if (this.#phase === 'silent') throw new FrameError(`a frame of kind ${kind} before init`);
+    switch (kind) {
+      case Kind.end:
+        return this.#onEnd(stream, payload);
+      case Kind.log:
+        return (this.#listener ?? this.#owner).onLog(payload);
+      case Kind.chunk:
+        return this.#onChunk(stream, payload);
+      case Kind.credit:
+        return this.#onCredit(stream, payload);
+      case Kind.init:
+        if (this.#phase !== 'initialising') throw new FrameError('init ended twice');
+        this.#phase = 'ready';
+        return this.#owner.onInitialised();
+      case Kind.error:
+        return this.#onError(stream, payload);
+      default:
+        throw new FrameError(`a frame of kind ${kind} from a sandbox`);
+    }
+  };
+
+  #current(stream: number): InvocationListener {
+    if (this.#listener === undefined || stream !== this.#sequence) {
+      throw new FrameError(`a frame for stream ${stream}, which is not open`);
+    }
+    return this.#listener;
+  }
+
+  #onEnd(stream: number, payload: Buffer): void {
+    const listener = this.#current(stream);
+    const chunks = this.#chunks;
+    const tooLarge = this.#received + payload.length > MAX_RESPONSE;
+    this.#finish();
+    if (tooLarge) return listener.onResponseTooLarge();
+    if (chunks === undefined) return listener.onResponse(Buffer.from(payload));
+    chunks.push(payload);
+    listener.onResponse(Buffer.concat(chunks));
+  }
+
+  #onError(stream: number, payload: Buffer): void {
+    if (this.#phase === 'initialising') {
+      if (stream !== 0) throw new FrameError('an invocation failed before init');
+      return this.#owner.onInitFailed(Buffer.from(payload));
+    }
+    const listener = this.#current(stream);
+    this.#finish();
+    listener.onError(Buffer.from(payload));
+  }
+
+  #onChunk(stream: number, payload: Buffer): void {
+    this.#current(stream);
+    this.#credit -= payload.length;
+    if (this.#credit < 0) throw new FrameError('more chunk bytes than were granted');
+    this.#received += payload.length;
+    // A response that is too large is read to its end and dropped: the sandbox stays usable, as on AWS.
+    if (this.#received > MAX_RESPONSE) this.#chunks = undefined;
+    else (this.#chunks ??= []).push(Buffer.from(payload));
+    this.#ungranted += payload.length;
+    if (this.#ungranted >= GRANT) {
+      this.#stream.write(encodeCredit(stream, this.#ungranted));
+      this.#credit += this.#ungranted;
+      this.#ungranted = 0;
+    }
+  }
+
+  #onCredit(stream: number, payload: Buffer): void {
+    if (payload.length !== 4) throw new FrameError('a credit frame without its number');
+    // Credit for an invocation that has ended since is no fault.
+    if (this.#event === undefined || stream !== this.#sequence) return;
+    this.#sendCredit += payload.readUInt32LE(0);
+    this.#sendChunks();
+  }
+
+  #sendChunks(): void {
+    while (this.#event !== undefined) {
+      const size = Math.min(CHUNK, this.#event.length - this.#sent);
+      if (size > this.#sendCredit) return;
+      this.#stream.write(encodeFrame(Kind.chunk, this.#sequence, this.#event.subarray(this.#sent, this.#sent + size)));
+      this.#sendCredit -= size;
+      this.#sent += size;
+      if (this.#sent === this.#event.length) this.#event = undefined;
+    }
+  }
+
+  #finish(): void {
+    this.#listener = undefined;
+    this.#chunks = undefined;
+    this.#event = undefined;
+  }
+}
