@@ -51,10 +51,12 @@ fi
 installed=node_modules/.package-lock.json
 if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   say 'installing npm packages (a minute at most)'
+  # Not `npm ci`: it refuses a lock that lacks a package for some other operating system, as does one that was written where
+  # a mirror doesn't serve that package. This installs the same versions from the lock, and writes nothing to it.
   # `npm run` puts node_modules/.bin in front, whose node disappears while npm replaces it.
   machine_path=$(printf '%s' "$PATH" | tr ':' '\n' | grep -v '/node_modules/\.bin$' | paste -s -d :)
-  PATH=$machine_path npm ci --no-fund --no-audit --loglevel=error --include=optional --include=dev </dev/null >&2 ||
-    fail 'npm ci failed, see above' 'check the network and run  npm ci  again; it starts from nothing each time'
+  PATH=$machine_path npm install --no-save --no-fund --no-audit --loglevel=error --include=optional --include=dev \
+    </dev/null >&2 || fail 'npm install failed, see above' 'check the network, then try again; if that does not help, remove node_modules'
 fi
 
 # 3. The Node that everything else runs on.
