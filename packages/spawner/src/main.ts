@@ -2,12 +2,13 @@
  * The spawner's process. It is started by `hearth up` with privileges and a pipe to the server on descriptor 3, does
  * what protocol/spawner.ts says and nothing else, and removes everything when the pipe closes.
  *
- *     node main.ts DATA_DIRECTORY SERVER_UID NODE DIST MODULES
+ *     node main.ts DATA_DIRECTORY SERVER_UID
  */
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { machineCgroup } from '@hearth/linux';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { LocalInstance, type Parts } from './instance.ts';
@@ -17,9 +18,13 @@ import { Network } from './network.ts';
 import { quickenGroupMoves } from './quick-moves.ts';
 import { Volumes } from './volumes.ts';
 
-const [, , dataDirectory = '', serverUid = '', node = '', dist = '', modules = ''] = process.argv;
+const [, , dataDirectory = '', serverUid = ''] = process.argv;
 const data = resolve(dataDirectory);
-const parts: Parts = { node, dist, modules };
+const parts: Parts = {
+  node: process.execPath,
+  dist: join(import.meta.dirname, '../../../dist'),
+  modules: join(dirname(fileURLToPath(import.meta.resolve('koffi'))), '..'),
+};
 const installation = installationId(data);
 const directory = join(data, 'instances');
 const cgroup = machineCgroup().child(cgroupName(installation));

@@ -20,6 +20,8 @@ interface Tenant {
 /** All functions in memory, so that finding one never waits for storage. */
 export class FunctionIndex {
   readonly #tenants = new Map<string, Tenant>();
+  /** Hashes of code that functions of an account have or had. */
+  readonly #codes = new Map<string, Set<string>>();
 
   get({ account, region, name }: FunctionId): Entry | undefined {
     return this.#tenants.get(`${account}/${region}`)?.byName.get(name);
@@ -39,8 +41,15 @@ export class FunctionIndex {
     const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
     const entry = { record, spec };
     tenant.byName.set(record.name, entry);
+    this.#codesOf(record.account).add(record.code.sha256);
     return entry;
   }
+
+  /** Whether some function of the account has or had this code. */
+  ownsCode(account: string, sha256: string): boolean {
+    return this.#codes.get(account)?.has(sha256) ?? false;
+  }
+
 
   delete({ account, region, name }: FunctionId): void {
     const tenant = this.#tenants.get(`${account}/${region}`);
@@ -62,6 +71,12 @@ export class FunctionIndex {
       records: names.map((name) => tenant.byName.get(name)!.record),
       more: start + count < tenant.sorted.length,
     };
+  }
+
+  #codesOf(account: string): Set<string> {
+    let codes = this.#codes.get(account);
+    if (codes === undefined) this.#codes.set(account, (codes = new Set()));
+    return codes;
   }
 
   usage(account: string, region: string): { functions: number; codeBytes: number } {

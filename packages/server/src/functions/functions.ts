@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type {
   CreateFunctionRequest,
   FunctionConfiguration,
@@ -218,6 +218,18 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   /** The bytes of some code, by the hex SHA-256 of its zip file. */
   openCode(sha256: string): Promise<{ size: number; stream: Readable } | undefined> {
     return this.#options.blobs.open(sha256);
+  }
+
+  /** The zip file with this hash for an agent of the account's; undefined where the account never had it. */
+  readCode(account: string, sha256: string): Readable | undefined {
+    if (!this.#index.ownsCode(account, sha256)) return undefined;
+    return Readable.from(this.#readBlob(sha256), { objectMode: false });
+  }
+
+  async *#readBlob(sha256: string): AsyncGenerator<Buffer> {
+    const blob = await this.openCode(sha256);
+    if (blob === undefined) throw new Error(`code ${sha256} is not in the store any more`);
+    yield* blob.stream as AsyncIterable<Buffer>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

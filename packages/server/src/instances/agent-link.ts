@@ -92,11 +92,18 @@ export class AgentLink implements Disposable {
 const SHAPES: Record<FromAgent['type'], Record<string, 'string' | 'number' | 'object'>> = {
   ready: {},
   spare: { sandbox: 'string', token: 'string', slot: 'number' },
-  placed: { sandbox: 'string', connection: 'string', slot: 'number', path: 'string', reason: 'string', times: 'object' },
+  placed: {
+    sandbox: 'string',
+    connection: 'string',
+    slot: 'number',
+    path: 'string',
+    reason: 'string',
+    times: 'object',
+  },
   lost: { sandbox: 'string', reason: 'string', exit: 'object', maxMemoryMb: 'number' },
   usage: { sandboxes: 'object' },
   'fetch-code': { stream: 'number', sha256: 'string', account: 'string' },
-  'want-volumes': { slots: 'object' },
+  'want-volumes': { slots: 'object', sizeMb: 'number' },
   log: { level: 'string', message: 'string' },
 };
 

@@ -43,7 +43,9 @@ export class CodeTransfer implements Disposable {
     while (!this.#ended && this.#credit > 0) {
       const available = this.#source.readableLength;
       // A read of nothing is what makes the source go on, or end.
-      const bytes = this.#source.read(available === 0 ? undefined : Math.min(CHUNK, this.#credit, available)) as Buffer | null;
+      const bytes = this.#source.read(
+        available === 0 ? undefined : Math.min(CHUNK, this.#credit, available),
+      ) as Buffer | null;
       if (bytes === null) return;
       for (let offset = 0; offset < bytes.length; offset += CHUNK) {
         this.#write(encodeFrame(Kind.chunk, this.#stream, bytes.subarray(offset, offset + CHUNK)));

@@ -28,11 +28,7 @@ export class ConnectionDesk implements Disposable {
   readonly #expected = new Map<string, Expected>();
   readonly #early = new Set<Early>();
 
-  constructor(
-    clock: Clock,
-    holdMs: number,
-    onMatch: (role: StreamRole, connection: string, stream: Duplex) => void,
-  ) {
+  constructor(clock: Clock, holdMs: number, onMatch: (role: StreamRole, connection: string, stream: Duplex) => void) {
     this.#clock = clock;
     this.#holdMs = holdMs;
     this.#onMatch = onMatch;

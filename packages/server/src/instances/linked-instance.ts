@@ -14,6 +14,8 @@ import { StreamClaims } from './stream-claims.ts';
 const HELLO_TIMEOUT_MS = 5_000;
 /** A stream and the message that announces it are milliseconds apart; a machine under load may take seconds. */
 const HOLD_MS = 5_000;
+/** AWS's largest ephemeral storage (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+const MAX_VOLUME_MB = 10_240;
 
 export interface LinkedInstanceOptions {
   readonly provider: string;
@@ -22,8 +24,8 @@ export interface LinkedInstanceOptions {
   readonly token: string;
   readonly clock: Clock;
   readonly code: CodeSource;
-  /** Makes an empty `/tmp` volume for each slot; `volumesMade` tells the agent when they are there. */
-  readonly makeVolumes: (slots: number[]) => void;
+  /** Makes an empty `/tmp` volume of this size for each slot; `volumesMade` tells the agent when they are there. */
+  readonly makeVolumes: (slots: number[], sizeMb: number) => void;
   /** A connection from inside to Hearth's own API: plain HTTP from here on, to be bound to `account`. */
   readonly onRelay: (stream: Duplex, account: string, sandbox: string) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -39,7 +41,6 @@ export class LinkedInstance implements Instance {
   readonly id: string;
   readonly provider: string;
   readonly memoryMb: number;
-  readonly volumeMb: number;
   readonly maxSandboxes: number;
   /** Resolves when the agent is ready, rejects when the instance is lost before. */
   readonly ready: Promise<void>;
@@ -57,11 +58,10 @@ export class LinkedInstance implements Instance {
   #removed: Promise<void> | undefined;
 
   constructor(options: LinkedInstanceOptions) {
-    const { id, memoryMb, volumeMb, maxSandboxes } = options.request;
+    const { id, memoryMb, maxSandboxes } = options.request;
     this.id = id;
     this.provider = options.provider;
     this.memoryMb = memoryMb;
-    this.volumeMb = volumeMb;
     this.maxSandboxes = maxSandboxes;
     this.#options = options;
     this.#claims = new StreamClaims(options.clock, HOLD_MS);
@@ -154,7 +154,10 @@ export class LinkedInstance implements Instance {
   }
 
   #lostError(): ProviderError {
-    return new ProviderError(`instance ${this.id} is lost: ${this.#gone}`, "The server's log has what its agent said last.");
+    return new ProviderError(
+      `instance ${this.id} is lost: ${this.#gone}`,
+      "The server's log has what its agent said last.",
+    );
   }
 
   #onAgent(stream: Duplex): void {
@@ -170,9 +173,8 @@ export class LinkedInstance implements Instance {
       onMessage: (message) => this.#onMessage(message),
       onClosed: (reason) => this.lose(reason),
     });
-    const { spares, maxSandboxes } = this.#options.request;
-    const maxSlots = maxSandboxes + spares;
-    this.#link.send({ type: 'configure', spares, slots: Math.min(maxSlots, 2 * spares + 1), maxSlots });
+    const { spares, slots, maxSandboxes } = this.#options.request;
+    this.#link.send({ type: 'configure', spares, slots, maxSlots: maxSandboxes + spares });
     if (this.#account !== undefined) this.#link.send({ type: 'assign', account: this.#account });
   }
 
@@ -183,7 +185,7 @@ export class LinkedInstance implements Instance {
       case 'spare':
         return this.#desk.announce(message.sandbox, message.token);
       case 'want-volumes':
-        return this.#options.makeVolumes(message.slots.filter((slot) => Number.isInteger(slot) && slot >= 0));
+        return this.#makeVolumes(message.slots, message.sizeMb);
       case 'log':
         return this.#options.onLog(message.level, `instance ${this.id}: ${message.message}`);
       case 'lost':
@@ -195,6 +197,16 @@ export class LinkedInstance implements Instance {
         return this.#listener?.onReport(message);
       default:
     }
+  }
+
+  /** The spawner acts on these numbers with privileges: only what a well-behaved agent asks for gets there. */
+  #makeVolumes(slots: number[], sizeMb: number): void {
+    const { spares, maxSandboxes } = this.#options.request;
+    const known = (slot: number): boolean => Number.isInteger(slot) && slot >= 0 && slot < maxSandboxes + spares;
+    if (!Array.isArray(slots) || !slots.every(known) || !(sizeMb >= 1 && sizeMb <= MAX_VOLUME_MB)) {
+      return this.lose('the agent asked for volumes that no sandbox needs');
+    }
+    this.#options.makeVolumes(slots, Math.trunc(sizeMb));
   }
 
   readonly #onMatch = (role: StreamRole, connection: string, stream: Duplex): void => {

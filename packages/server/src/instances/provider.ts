@@ -18,10 +18,10 @@ export interface InstanceRequest {
   readonly cpus: number;
   /** Spares that the agent keeps ready. */
   readonly spares: number;
+  /** Clean slots that the agent keeps ready beside the spares: what a burst takes at once. */
+  readonly slots: number;
   /** Sandboxes that fit at most, spares not counted. */
   readonly maxSandboxes: number;
-  /** Size of each sandbox's `/tmp`. */
-  readonly volumeMb: number;
 }
 
 /** What an agent reports that concerns placement; the rest of its messages the provider answers itself. */
@@ -38,11 +38,10 @@ export interface InstanceListener {
 }
 
 /** A running instance, seen from the server: its agent's link and the streams of its sandboxes. */
-export interface Instance extends AsyncDisposable {
+export interface Instance {
   readonly id: string;
   readonly provider: string;
   readonly memoryMb: number;
-  readonly volumeMb: number;
   readonly maxSandboxes: number;
   /** Whose it is, for good; undefined while it waits in the warming pool. */
   readonly account: string | undefined;
@@ -61,6 +60,8 @@ export interface Instance extends AsyncDisposable {
   onGone(listener: (reason: string) => void): void;
   /** Present where the server can stop and start a slot itself, without the agent. */
   readonly freezer?: Freezer;
+  /** Ends the instance and removes everything of it; `onGone` is told at once. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Stops and starts everything in a slot, from the server's own thread, in microseconds. Each method throws on failure. */

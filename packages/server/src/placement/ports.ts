@@ -10,6 +10,8 @@ export interface LogWriter {
    * or a full disk is the log's own affair.
    */
   write(text: string | Buffer, requestId?: string): void;
+  /** The sandbox is no more. */
+  close(): void;
 }
 
 /** AWS credentials in the form that SDKs read from the environment. */

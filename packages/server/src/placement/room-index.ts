@@ -19,20 +19,13 @@ const PROBES = 4;
 export class RoomIndex<T extends Roomy> {
   readonly #buckets: T[][] = [];
   #occupied = new Uint32Array(8);
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   add(member: T): void {
-    this.#size++;
     this.#insert(member, Math.floor(member.roomMb / BUCKET_MB));
   }
 
   remove(member: T): void {
     if (member.roomBucket < 0) return;
-    this.#size--;
     this.#take(member);
   }
 

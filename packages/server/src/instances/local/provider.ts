@@ -52,7 +52,7 @@ export class LocalProvider implements Provider {
       provider: this.name,
       request,
       token,
-      makeVolumes: (slots) => this.#makeVolumes(instance, slots),
+      makeVolumes: (slots, sizeMb) => this.#makeVolumes(instance, slots, sizeMb),
       remove: async () => {
         this.#instances.delete(instance);
         await removal.run();
@@ -112,9 +112,8 @@ export class LocalProvider implements Provider {
     });
   }
 
-  #makeVolumes(instance: LinkedInstance, slots: number[]): void {
+  #makeVolumes(instance: LinkedInstance, slots: number[], sizeMb: number): void {
     try {
-      const sizeMb = instance.volumeMb;
       this.#options.spawner.send({ type: 'volumes', instance: instance.id, slots, sizeMb });
     } catch (error) {
       instance.lose((error as Error).message);
@@ -170,9 +169,13 @@ function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       reject(
-        new ProviderError(`no socket at ${path}: ${cause.message}`, 'Choose a shorter --data directory that is writable.', {
-          cause,
-        }),
+        new ProviderError(
+          `no socket at ${path}: ${cause.message}`,
+          'Choose a shorter --data directory that is writable.',
+          {
+            cause,
+          },
+        ),
       );
     });
     server.listen(path, () => {

@@ -75,6 +75,9 @@ export class SpawnerClient implements Disposable {
   }
 
   #error(): ProviderError {
-    return new ProviderError(this.#closed ?? 'the spawner is gone', 'Start the server again: it starts its spawner with it.');
+    return new ProviderError(
+      this.#closed ?? 'the spawner is gone',
+      'Start the server again: it starts its spawner with it.',
+    );
   }
 }

@@ -1,0 +1,247 @@
+import type { StartPath } from '@hearth/protocol';
+import type { Clock } from '../instances/clock.ts';
+import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
+import type { InvocationListener } from '../instances/safe-sandbox.ts';
+import { Deadline } from '../placement/deadline-queue.ts';
+import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
+import { errorDocument, runtimeFailure } from './exit-error.ts';
+import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
+import { LogTail } from './log-tail.ts';
+import type { OpenRecord } from './ports.ts';
+import { endAndReport, failedWith, initReport, startLine, TIMED_OUT, timeoutLine, timeoutMessage } from './report.ts';
+
+/** What an execution needs of the router. */
+export interface ExecutionHost {
+  readonly clock: Clock;
+  /** Has `onDeadline` called after the function's time-out. */
+  arm(execution: Execution, timeoutMs: number, now: number): void;
+  measure(sandbox: Sandbox, now: number): void;
+  release(sandbox: Sandbox, now: number): void;
+  destroy(sandbox: Sandbox, reason: string): void;
+  /** The invocation has its outcome. */
+  ended(execution: Execution, outcome: InvocationOutcome, now: number): void;
+  /** The sandbox died of its last invocation before it began with this one: another may have it. */
+  again(execution: Execution): void;
+}
+
+/** Statuses with which the runtime ends after an error that it has reported already. */
+const CRASH_STATUSES: readonly (number | null)[] = [128, 129];
+
+/**
+ * One invocation, from the lease of its sandbox to its outcome. It is its own deadline, its sandbox's holder and its
+ * stream's listener: the warm path makes this one object for each invocation.
+ */
+export class Execution extends Deadline implements InvocationListener, SandboxHolder {
+  readonly invocation: Invocation;
+  readonly record: OpenRecord;
+  /** Clock's time of arrival. */
+  readonly receivedAt: number;
+  readonly resolve: (outcome: InvocationOutcome) => void;
+  readonly #host: ExecutionHost;
+  readonly #tail: LogTail | undefined;
+  #sandbox: Sandbox | undefined;
+  #startPath: StartPath = 'warm';
+  #startedAt = 0;
+  #initMs: number | undefined;
+  #startWritten = false;
+  #heard = false;
+  /** Whether init takes place inside this invocation, on its time. */
+  initialising = false;
+  /** Whether it has been given a second sandbox. */
+  repeated = false;
+
+  constructor(
+    host: ExecutionHost,
+    invocation: Invocation,
+    record: OpenRecord,
+    receivedAt: number,
+    resolve: (outcome: InvocationOutcome) => void,
+  ) {
+    super();
+    this.#host = host;
+    this.invocation = invocation;
+    this.record = record;
+    this.receivedAt = receivedAt;
+    this.resolve = resolve;
+    this.#tail = invocation.tail ? new LogTail() : undefined;
+  }
+
+  /** Takes note of the sandbox that it got. */
+  placed(sandbox: Sandbox, startPath: StartPath, now: number): void {
+    this.#sandbox = sandbox;
+    this.#startPath = startPath;
+    const { record } = this;
+    record.sandbox = sandbox.id;
+    record.instance = sandbox.instance.id;
+    record.pool = sandbox.instance.subPool;
+    record.startPath = startPath;
+    record.placedUs = this.#since(now);
+    if (startPath === 'warm') {
+      record.instanceStep = 'active';
+      record.reason = 'an idle sandbox of this version';
+    } else {
+      record.instanceStep = sandbox.instanceStep;
+      record.reason = sandbox.reason;
+    }
+  }
+
+  /** The time-out runs from now on; for an init inside the invocation that is before `run`. */
+  start(now: number): void {
+    this.#startedAt = now;
+    this.record.startedUs = this.#since(now);
+    this.#host.arm(this, this.invocation.spec.timeoutMs, now);
+  }
+
+  /**
+   * Sends the event to the sandbox, which must be executing and this execution's alone.
+   *
+   * @param initMs how long its init took, if it was made for this invocation and initialised before.
+   */
+  run(initMs: number | undefined, now: number): void {
+    const sandbox = this.#sandbox!;
+    const { requestId, spec, invokedArn, payload, traceId, clientContext } = this.invocation;
+    if (this.queue === undefined) this.start(now);
+    this.#initMs = initMs;
+    sandbox.holder = this;
+    const deadline = Math.round(this.#host.clock.wallTime() + spec.timeoutMs - (now - this.#startedAt));
+    sandbox.stream!.invoke(
+      {
+        requestId,
+        deadline,
+        arn: invokedArn,
+        length: payload.length,
+        ...(traceId === undefined ? undefined : { traceId }),
+        ...(clientContext === undefined ? undefined : { clientContext }),
+      },
+      payload,
+      this,
+    );
+  }
+
+  onLog(text: Buffer): void {
+    this.#heard = true;
+    this.#writeStart();
+    this.#write(text);
+  }
+
+  onResponse(payload: Buffer): void {
+    this.#returned('succeeded', payload);
+  }
+
+  onError(document: Buffer): void {
+    this.#sandbox!.failedLast = true;
+    this.#returned('failed', document);
+  }
+
+  onResponseTooLarge(): void {
+    const errorType = 'Function.ResponseSizeTooLarge';
+    const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE} bytes).`;
+    this.#returned('failed', Buffer.from(JSON.stringify({ errorType, errorMessage })));
+  }
+
+  /** The time-out has passed. */
+  onDeadline(): void {
+    const { clock } = this.#host;
+    const { requestId, spec } = this.invocation;
+    this.#writeStart();
+    this.#write(timeoutLine(clock.wallTime(), requestId, spec.timeoutMs));
+    const document = errorDocument('Sandbox.Timedout', requestId, timeoutMessage(spec.timeoutMs));
+    if (this.initialising) this.#write(initReport(spec.timeoutMs, 'invoke', TIMED_OUT));
+    const now = clock.now();
+    const sandbox = this.#sandbox;
+    if (sandbox !== undefined) this.#host.measure(sandbox, now);
+    this.#close('timed-out', document, spec.timeoutMs, TIMED_OUT, now, '');
+    if (sandbox === undefined) return;
+    if (sandbox.holder === this) sandbox.holder = undefined;
+    this.#host.destroy(sandbox, 'its invocation timed out');
+  }
+
+  onLost(loss: SandboxLoss): void {
+    const { exit } = loss;
+    const crashedBefore = this.#sandbox!.failedLast && !this.#heard && CRASH_STATUSES.includes(exit?.code ?? null);
+    if (crashedBefore && exit !== null && !this.repeated) {
+      this.repeated = true;
+      this.queue?.remove(this);
+      return this.#host.again(this);
+    }
+    this.died(loss);
+  }
+
+  /** The sandbox ended while it initialised or executed. */
+  died(loss: SandboxLoss): void {
+    const { requestId } = this.invocation;
+    const { errorType, message } = runtimeFailure(loss);
+    const sandbox = this.#sandbox!;
+    sandbox.maxUsedMb = Math.min(sandbox.spec.memoryMb, Math.max(sandbox.maxUsedMb, loss.maxMemoryMb));
+    const now = this.#host.clock.now();
+    const closing = `RequestId: ${requestId} Error: ${message}\n${errorType}\n`;
+    const document = errorDocument(errorType, requestId, message);
+    this.#close('lost', document, now - (this.#startedAt || now), failedWith(errorType), now, closing);
+  }
+
+  /** Init failed: that is the invocation's outcome. */
+  initFailed(document: Buffer, durationMs: number): void {
+    this.#close('failed', document, durationMs, failedWith(errorTypeOf(document)), this.#host.clock.now(), '');
+  }
+
+  /** Text of the platform's own for the log. */
+  #write(text: string | Buffer): void {
+    this.#sandbox?.log?.write(text, this.invocation.requestId);
+    this.#tail?.add(text);
+  }
+
+  #writeStart(): void {
+    if (this.#startWritten) return;
+    this.#startWritten = true;
+    this.#write(startLine(this.invocation.requestId, this.invocation.spec.version));
+  }
+
+  #returned(status: 'succeeded' | 'failed', payload: Buffer): void {
+    const now = this.#host.clock.now();
+    const sandbox = this.#sandbox!;
+    if (status === 'succeeded') sandbox.failedLast = false;
+    this.#host.measure(sandbox, now);
+    this.#close(status, payload, now - this.#startedAt, '', now, '');
+    this.#host.release(sandbox, now);
+  }
+
+  #close(
+    status: InvocationRecord['status'],
+    payload: Buffer,
+    durationMs: number,
+    platformStatus: string,
+    now: number,
+    closing: string,
+  ): void {
+    this.queue?.remove(this);
+    const { requestId, spec } = this.invocation;
+    const start = this.#startWritten ? '' : startLine(requestId, spec.version);
+    const maxUsedMb = this.#sandbox?.maxUsedMb ?? 0;
+    const report = endAndReport(requestId, durationMs, spec.memoryMb, maxUsedMb, this.#initMs, platformStatus);
+    this.#write(start + report + closing);
+    this.record.status = status;
+    this.record.endedUs = this.#since(now);
+    const outcome: { -readonly [K in keyof InvocationOutcome]: InvocationOutcome[K] } = {
+      payload,
+      startPath: this.#startPath,
+    };
+    if (status !== 'succeeded') outcome.functionError = 'Unhandled';
+    if (this.#tail !== undefined) outcome.logTail = this.#tail.base64();
+    this.#host.ended(this, outcome, now);
+  }
+
+  #since(now: number): number {
+    return Math.round((now - this.receivedAt) * 1000);
+  }
+}
+
+/** The type in an error document; a document that a sandbox made need not be one. */
+function errorTypeOf(document: Buffer): string {
+  try {
+    const { errorType } = JSON.parse(document.toString('utf8')) as { errorType?: unknown };
+    if (typeof errorType === 'string') return errorType.slice(0, 256).replaceAll(/\s/g, ' ');
+  } catch {
+    // Not JSON, or not an object: it has no type.
+  }
+  return 'Runtime.Unknown';
+}

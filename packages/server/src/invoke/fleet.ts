@@ -1,0 +1,229 @@
+import type { FunctionSpec, InstanceState, SandboxState } from '@hearth/protocol';
+import { WarmingPool } from '../capacity/warming-pool.ts';
+import { systemClock } from '../instances/clock.ts';
+import type { Clock } from '../instances/clock.ts';
+import type { Provider } from '../instances/provider.ts';
+import { Placement } from '../placement/placement.ts';
+import type { CredentialsFor, LogSink, ServerLog } from '../placement/ports.ts';
+import type { Invocation, InvocationOutcome } from './invocation.ts';
+import type { RecordSink } from './ports.ts';
+import { Router } from './router.ts';
+
+export interface FleetOptions {
+  readonly provider: Provider;
+  readonly logs: LogSink;
+  readonly records: RecordSink;
+  readonly credentialsFor: CredentialsFor;
+  readonly onLog: ServerLog;
+  /** The machine's clock if absent. */
+  readonly clock?: Clock;
+  /** Warm instances kept in sub-pool `general`; 2 if absent. */
+  readonly warmInstances?: number;
+  /** Size of an instance; what its functions' memory sizes add up to is this less `overheadMb`. */
+  readonly instanceMemoryMb: number;
+  readonly instanceCpus: number;
+  /** All instances together. */
+  readonly maxMemoryMb: number;
+  /** Spares kept ready in each instance; 4 if absent. */
+  readonly spares?: number;
+  /** Clean slots kept ready in each instance beside the spares; 16 if absent. */
+  readonly slots?: number;
+  /** Sandboxes in one instance, idle ones included; 1,000 if absent. */
+  readonly maxSandboxes?: number;
+  /** What agent, zygote and spares of an instance use; 192 if absent. */
+  readonly overheadMb?: number;
+  /** 5 if absent; 0 is exact. */
+  readonly freezeAfterMs?: number;
+  /** 10 minutes if absent. */
+  readonly sandboxKeepAliveMs?: number;
+  /** 30 minutes if absent. */
+  readonly instanceKeepAliveMs?: number;
+  /** How long a request waits for room before it is throttled; 30 s if absent. */
+  readonly waitMs?: number;
+  /** 1,000 if absent. */
+  readonly accountConcurrency?: number;
+  /** How long invocations under way may take when the fleet stops; 10 s if absent. */
+  readonly drainMs?: number;
+}
+
+export interface SandboxView {
+  id: string;
+  function: string;
+  version: string;
+  state: SandboxState;
+  /** MB, as last measured. */
+  memoryUsed: number;
+  /** ISO 8601; null before the first invocation has ended. */
+  lastUsed: string | null;
+}
+
+export interface InstanceView {
+  id: string;
+  provider: string;
+  pool: 'warming' | 'active';
+  subPool: string;
+  account: string | null;
+  /** MB. */
+  memory: { total: number; committed: number; used: number };
+  state: InstanceState;
+  sandboxes: SandboxView[];
+}
+
+export interface FleetStats {
+  inFlight: number;
+  waiting: number;
+  throttled: number;
+  evicted: number;
+  booting: number;
+  sandboxes: Partial<Record<SandboxState, number>>;
+  instances: { pool: string; state: InstanceState; count: number }[];
+}
+
+/** Everything that runs functions: capacity, placement and the router on one provider. */
+export class Fleet implements AsyncDisposable {
+  readonly #capacity: WarmingPool;
+  readonly #placement: Placement;
+  readonly #router: Router;
+  readonly #clock: Clock;
+  readonly #drainMs: number;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: FleetOptions) {
+    const { provider, logs, records, credentialsFor, onLog } = options;
+    const clock = options.clock ?? systemClock;
+    this.#clock = clock;
+    this.#drainMs = options.drainMs ?? 10_000;
+    this.#capacity = new WarmingPool({
+      provider,
+      clock,
+      warm: options.warmInstances ?? 2,
+      instanceMemoryMb: options.instanceMemoryMb,
+      instanceCpus: options.instanceCpus,
+      spares: options.spares ?? 4,
+      slots: options.slots ?? 16,
+      maxSandboxes: options.maxSandboxes ?? 1_000,
+      maxMemoryMb: options.maxMemoryMb,
+      onLog,
+    });
+    this.#placement = new Placement({
+      clock,
+      capacity: this.#capacity,
+      logs,
+      credentialsFor,
+      onLog,
+      freezeAfterMs: options.freezeAfterMs ?? 5,
+      sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
+      instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
+      waitMs: options.waitMs ?? 30_000,
+      overheadMb: options.overheadMb ?? 192,
+    });
+    const accountConcurrency = options.accountConcurrency ?? 1_000;
+    this.#router = new Router({ clock, placement: this.#placement, records, accountConcurrency });
+  }
+
+  /** Begins to fill the warming pool; see {@link WarmingPool.start}. */
+  start(): Promise<void> {
+    return this.#capacity.start();
+  }
+
+  /** Whether an instance is there to run something. */
+  get ready(): boolean {
+    return this.#capacity.warm.length > 0 || [...this.#placement.instances].length > 0;
+  }
+
+  /** Why no instance can be made at present, if that is so. */
+  get lastError(): Error | undefined {
+    return this.#capacity.lastError;
+  }
+
+  /** See {@link Router.invoke}. */
+  invoke(invocation: Invocation): Promise<InvocationOutcome> {
+    return this.#router.invoke(invocation);
+  }
+
+  /** This version has changed or is deleted; see {@link Placement.retire}. */
+  retire(spec: Pick<FunctionSpec, 'key'>): void {
+    this.#placement.retire(spec.key);
+  }
+
+  /** What `GET /_hearth/fleet` shows. */
+  view(): { instances: InstanceView[] } {
+    const active = [...this.#placement.instances].map((instance): InstanceView => {
+      const sandboxes = [...instance.sandboxes.values()];
+      return {
+        id: instance.id,
+        provider: instance.instance.provider,
+        pool: 'active',
+        subPool: instance.subPool,
+        account: instance.account,
+        memory: {
+          total: instance.instance.memoryMb,
+          committed: instance.committedMb,
+          used: sandboxes.reduce((sum, { usedMb }) => sum + usedMb, 0),
+        },
+        state: instance.state,
+        sandboxes: sandboxes.map((sandbox) => ({
+          id: sandbox.id,
+          function: sandbox.spec.functionName,
+          version: sandbox.spec.version,
+          state: sandbox.state,
+          memoryUsed: sandbox.usedMb,
+          lastUsed: sandbox.lastUsedAt === 0 ? null : this.#date(sandbox.lastUsedAt),
+        })),
+      };
+    });
+    const warm = this.#capacity.warm.map((instance): InstanceView => ({
+      id: instance.id,
+      provider: instance.provider,
+      pool: 'warming',
+      subPool: 'general',
+      account: null,
+      memory: { total: instance.memoryMb, committed: 0, used: 0 },
+      state: 'warm',
+      sandboxes: [],
+    }));
+    return { instances: [...active, ...warm] };
+  }
+
+  /** Numbers for metrics. */
+  stats(): FleetStats {
+    const sandboxes: FleetStats['sandboxes'] = {};
+    const counts = new Map<InstanceState, number>();
+    for (const instance of this.#placement.instances) {
+      counts.set(instance.state, (counts.get(instance.state) ?? 0) + 1);
+      for (const { state } of instance.sandboxes.values()) sandboxes[state] = (sandboxes[state] ?? 0) + 1;
+    }
+    return {
+      inFlight: this.#router.inFlight,
+      waiting: this.#placement.waiting,
+      throttled: this.#placement.throttled,
+      evicted: this.#placement.evicted,
+      booting: this.#capacity.booting,
+      sandboxes,
+      instances: [
+        { pool: 'general', state: 'warm', count: this.#capacity.warm.length },
+        { pool: 'general', state: 'provisioning', count: this.#capacity.booting },
+        ...[...counts].map(([state, count]) => ({ pool: 'active', state, count })),
+      ],
+    };
+  }
+
+  /** Lets invocations under way finish, up to the limit; then everything is destroyed. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    await this.#router.drain(this.#drainMs);
+    await Promise.all([this.#placement[Symbol.asyncDispose](), this.#capacity[Symbol.asyncDispose]()]);
+    this.#router[Symbol.dispose]();
+  }
+
+  #date(at: number): string {
+    return new Date(this.#clock.wallTime() - (this.#clock.now() - at)).toISOString();
+  }
+}
+
+export function createFleet(options: FleetOptions): Fleet {
+  return new Fleet(options);
+}

@@ -1,0 +1,209 @@
+import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Clock } from '../instances/clock.ts';
+import type { InitOutcome } from '../placement/initialiser.ts';
+import { DeadlineQueue } from '../placement/deadline-queue.ts';
+import type { Sandbox } from '../placement/sandbox.ts';
+import { Execution } from './execution.ts';
+import type { ExecutionHost } from './execution.ts';
+import type { Invocation, InvocationOutcome } from './invocation.ts';
+import type { RecordSink } from './ports.ts';
+import { initReport, TIMED_OUT } from './report.ts';
+
+/** What the router needs of placement. */
+export interface SandboxSource {
+  takeIdle(spec: FunctionSpec): Sandbox | undefined;
+  place(spec: FunctionSpec): Promise<Sandbox>;
+  initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
+  measure(sandbox: Sandbox, now: number): void;
+  release(sandbox: Sandbox, now: number): void;
+  destroy(sandbox: Sandbox, reason: string): void;
+}
+
+export interface RouterOptions {
+  readonly clock: Clock;
+  readonly placement: SandboxSource;
+  readonly records: RecordSink;
+  /** Invocations of one account at once; AWS's default is 1,000. */
+  readonly accountConcurrency: number;
+}
+
+/** AWS's limit for init (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib). */
+const INIT_TIMEOUT_MS = 10_000;
+/** A sandbox can die between being given and being used; that again and again means something else is wrong. */
+const PLACE_ATTEMPTS = 3;
+
+/**
+ * Runs invocations. The warm path is one pass down this file: an idle sandbox is popped, one frame is written, and the
+ * answering frame resolves the promise; no timer, no closure but the promise's own, and nothing that grows with the
+ * number of functions.
+ */
+export class Router implements ExecutionHost, Disposable {
+  readonly clock: Clock;
+  readonly #placement: SandboxSource;
+  readonly #records: RecordSink;
+  readonly #accountConcurrency: number;
+  /** Invocations under way, by account. */
+  readonly #running = new Map<string, number>();
+  /** One queue for each time-out that functions have: at most 900, since AWS counts it in seconds. */
+  readonly #timeouts = new Map<number, DeadlineQueue>();
+  #inFlight = 0;
+  #drained: (() => void) | undefined;
+  #refusing = false;
+
+  constructor(options: RouterOptions) {
+    this.clock = options.clock;
+    this.#placement = options.placement;
+    this.#records = options.records;
+    this.#accountConcurrency = options.accountConcurrency;
+  }
+
+  /** Invocations under way. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /**
+   * Runs a function. Its own failure, time-out or death is an outcome; rejects with an `ApiError` where it could not be
+   * run at all: TooManyRequestsException, ServiceException, ServiceUnavailableException, InvalidParameterValueException.
+   */
+  invoke(invocation: Invocation): Promise<InvocationOutcome> {
+    const { spec, requestId } = invocation;
+    const running = this.#running.get(spec.account) ?? 0;
+    if (this.#refusing) return Promise.reject(new ApiError('ServiceUnavailableException', 'The server is stopping.'));
+    if (running >= this.#accountConcurrency) return Promise.reject(tooMany());
+    this.#running.set(spec.account, running + 1);
+    this.#inFlight++;
+    const now = this.clock.now();
+    const record = this.#records.begin(requestId, spec, this.clock.wallTime());
+    return new Promise((resolve, reject) => {
+      const execution = new Execution(this, invocation, record, now, resolve);
+      const sandbox = this.#placement.takeIdle(spec);
+      if (sandbox === undefined) {
+        this.#runCold(execution).catch((error: Error) => this.#refuse(execution, error, reject));
+        return;
+      }
+      execution.placed(sandbox, 'warm', now);
+      execution.run(undefined, now);
+    });
+  }
+
+  /** Takes no more invocations; resolves when those under way have ended, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    this.#refusing = true;
+    if (this.#inFlight === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.clock.setTimer(limitMs, resolve);
+    this.#drained = resolve;
+    await promise;
+    timer.cancel();
+  }
+
+  [Symbol.dispose](): void {
+    for (const queue of this.#timeouts.values()) queue[Symbol.dispose]();
+  }
+
+  arm(execution: Execution, timeoutMs: number, now: number): void {
+    let queue = this.#timeouts.get(timeoutMs);
+    if (queue === undefined) {
+      queue = new DeadlineQueue(this.clock, timeoutMs, (due) => (due as Execution).onDeadline());
+      this.#timeouts.set(timeoutMs, queue);
+    }
+    queue.add(execution, now);
+  }
+
+  measure(sandbox: Sandbox, now: number): void {
+    this.#placement.measure(sandbox, now);
+  }
+
+  release(sandbox: Sandbox, now: number): void {
+    this.#placement.release(sandbox, now);
+  }
+
+  destroy(sandbox: Sandbox, reason: string): void {
+    this.#placement.destroy(sandbox, reason);
+  }
+
+  ended(execution: Execution, outcome: InvocationOutcome, now: number): void {
+    this.#leave(execution);
+    this.#records.end(execution.record, now - execution.receivedAt);
+    execution.resolve(outcome);
+  }
+
+  again(execution: Execution): void {
+    this.#runCold(execution).catch(() =>
+      execution.died({ reason: 'no other sandbox could be had', exit: null, maxMemoryMb: 0 }),
+    );
+  }
+
+  /** The cold path: a new sandbox, or one that another invocation has just left. */
+  async #runCold(execution: Execution): Promise<void> {
+    const sandbox = await this.#place(execution);
+    if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
+    const outcome = await this.#placement.initialise(sandbox, INIT_TIMEOUT_MS);
+    if (outcome.kind !== 'timed-out') return this.#afterInit(execution, sandbox, outcome, outcome.durationMs);
+    // AWS's rule: an init that takes too long is done once more, inside the invocation and on its time.
+    sandbox.log?.write(initReport(INIT_TIMEOUT_MS, 'init', TIMED_OUT), execution.invocation.requestId);
+    this.#placement.destroy(sandbox, `its init took longer than ${INIT_TIMEOUT_MS / 1000} s`);
+    await this.#initInside(execution);
+  }
+
+  async #initInside(execution: Execution): Promise<void> {
+    const sandbox = await this.#place(execution);
+    if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
+    execution.initialising = true;
+    execution.start(this.clock.now());
+    // The invocation's own deadline comes first, and ends the sandbox.
+    const outcome = await this.#placement.initialise(sandbox, execution.invocation.spec.timeoutMs + INIT_TIMEOUT_MS);
+    execution.initialising = false;
+    if (execution.queue === undefined || outcome.kind === 'timed-out') return;
+    this.#afterInit(execution, sandbox, outcome, undefined);
+  }
+
+  #afterInit(
+    execution: Execution,
+    sandbox: Sandbox,
+    outcome: Exclude<InitOutcome, { kind: 'timed-out' }>,
+    initMs: number | undefined,
+  ): void {
+    const now = this.clock.now();
+    execution.record.initialisedUs = Math.round((now - execution.receivedAt) * 1000);
+    if (outcome.kind === 'initialised') return execution.run(initMs, now);
+    if (outcome.kind === 'lost') return execution.died(outcome.loss);
+    execution.initFailed(outcome.document, outcome.durationMs);
+    this.#placement.destroy(sandbox, 'its init failed');
+  }
+
+  async #place(execution: Execution): Promise<Sandbox> {
+    for (let attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
+      const sandbox = await this.#placement.place(execution.invocation.spec);
+      // It may have died in the turn between being given and being received.
+      if (sandbox.ending) continue;
+      execution.placed(sandbox, sandbox.state === 'executing' ? 'warm' : sandbox.startPath, this.clock.now());
+      return sandbox;
+    }
+    throw new ApiError('ServiceException', `The function's sandboxes died ${PLACE_ATTEMPTS} times before they began.`);
+  }
+
+  #refuse(execution: Execution, error: Error, reject: (error: Error) => void): void {
+    execution.queue?.remove(execution);
+    this.#leave(execution);
+    execution.record.status = 'failed';
+    execution.record.reason = error.message;
+    this.#records.end(execution.record, this.clock.now() - execution.receivedAt);
+    reject(error);
+  }
+
+  #leave(execution: Execution): void {
+    const { account } = execution.invocation.spec;
+    const running = this.#running.get(account)! - 1;
+    if (running === 0) this.#running.delete(account);
+    else this.#running.set(account, running);
+    if (--this.#inFlight === 0) this.#drained?.();
+  }
+}
+
+function tooMany(): ApiError {
+  const reason = 'ConcurrentInvocationLimitExceeded';
+  return new ApiError('TooManyRequestsException', 'Rate Exceeded.', { reason, retryAfterSeconds: 1 });
+}

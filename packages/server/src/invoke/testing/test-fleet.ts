@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { FunctionSpec } from '@hearth/protocol';
+import { FakeProvider } from '../../instances/testing/fake-provider.ts';
+import type { FakeProviderOptions } from '../../instances/testing/fake-provider.ts';
+import { ManualClock } from '../../instances/testing/manual-clock.ts';
+import { MemoryCode, testSpec } from '../../instances/testing/spec.ts';
+import type { LogSink, LogWriter } from '../../placement/ports.ts';
+import { Fleet } from '../fleet.ts';
+import type { FleetOptions } from '../fleet.ts';
+import type { Invocation, InvocationOutcome } from '../invocation.ts';
+import type { OpenRecord, RecordSink } from '../ports.ts';
+
+/** Logs kept as text, by stream. */
+export class MemoryLogs implements LogSink {
+  readonly streams = new Map<string, string>();
+  /** Writers that are open. */
+  writers = 0;
+
+  text(): string {
+    return [...this.streams.values()].join('');
+  }
+
+  open(_account: string, group: string, stream: string): LogWriter {
+    const name = `${group}:${stream}`;
+    this.writers++;
+    this.streams.set(name, '');
+    return {
+      write: (text) => void this.streams.set(name, this.streams.get(name)! + text.toString()),
+      close: () => void this.writers--,
+    };
+  }
+}
+
+export class MemoryRecords implements RecordSink {
+  readonly records = new Map<string, OpenRecord>();
+  ended = 0;
+
+  begin(requestId: string): OpenRecord {
+    const record: OpenRecord = {
+      sandbox: '',
+      instance: '',
+      startPath: 'warm',
+      instanceStep: 'active',
+      pool: '',
+      reason: '',
+      status: 'running',
+      placedUs: -1,
+      initialisedUs: -1,
+      startedUs: -1,
+      endedUs: -1,
+    };
+    this.records.set(requestId, record);
+    return record;
+  }
+
+  end(): void {
+    this.ended++;
+  }
+}
+
+export interface TestFleetOptions
+  extends
+    Partial<FleetOptions>,
+    Partial<Pick<FakeProviderOptions, 'handlers' | 'hangingInits' | 'onExecution' | 'freezer'>> {}
+
+/** A whole fleet on fake instances, with a clock that the test moves. */
+export class TestFleet implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly logs = new MemoryLogs();
+  readonly records = new MemoryRecords();
+  readonly code = new MemoryCode();
+  readonly serverLog: string[] = [];
+  readonly provider: FakeProvider;
+  readonly fleet: Fleet;
+
+  constructor(options: TestFleetOptions = {}) {
+    this.provider = new FakeProvider({
+      clock: this.clock,
+      code: this.code,
+      handlers: { 'index.handler': (event) => event, ...options.handlers },
+      ...(options.hangingInits && { hangingInits: options.hangingInits }),
+      ...(options.onExecution && { onExecution: options.onExecution }),
+      ...(options.freezer && { freezer: options.freezer }),
+    });
+    this.fleet = new Fleet({
+      provider: this.provider,
+      logs: this.logs,
+      records: this.records,
+      credentialsFor: (account) => ({ accessKeyId: account, secretAccessKey: 'secret', sessionToken: 'token' }),
+      onLog: (level, message) => void this.serverLog.push(`${level}: ${message}`),
+      clock: this.clock,
+      warmInstances: 1,
+      instanceMemoryMb: 1024,
+      instanceCpus: 1,
+      maxMemoryMb: 4096,
+      overheadMb: 0,
+      spares: 2,
+      ...options,
+    });
+    this.fleet.start();
+  }
+
+  /** A function whose code the fleet can fetch. */
+  spec(overrides: Partial<FunctionSpec> = {}): FunctionSpec {
+    const account = overrides.account ?? '111111111111';
+    const bytes = Buffer.from(`code of ${overrides.functionName ?? 'echo'}`);
+    return testSpec({ ...overrides, code: { sha256: this.code.put(account, bytes), size: bytes.length } });
+  }
+
+  invoke(spec: FunctionSpec, event = '{}', more: Partial<Invocation> = {}): Promise<InvocationOutcome> {
+    return this.fleet.invoke(this.invocation(spec, event, more));
+  }
+
+  invocation(spec: FunctionSpec, event = '{}', more: Partial<Invocation> = {}): Invocation {
+    const payload = Buffer.from(event);
+    return { requestId: randomUUID(), spec, invokedArn: spec.functionArn, payload, tail: false, ...more };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fleet[Symbol.asyncDispose]();
+    await this.provider[Symbol.asyncDispose]();
+  }
+}
+
+/** Lets everything that is under way in this process go as far as it can without time passing. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,207 @@
+/** The server: the one place that knows which adapter is behind which port. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { createApi } from './api/api.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { BrowserGuard } from './auth/browser-guard.ts';
+import type { RelaySocket } from './auth/relay.ts';
+import { machineArchitecture } from './functions/architecture.ts';
+import { Functions } from './functions/functions.ts';
+import { systemClock } from './instances/clock.ts';
+import { LocalProvider } from './instances/local/provider.ts';
+import { SpawnerClient } from './instances/local/spawner-client.ts';
+import { createFleet } from './invoke/fleet.ts';
+import type { OpenRecord, RecordSink } from './invoke/ports.ts';
+import type { SessionCredentials } from './placement/ports.ts';
+import { becomeUser, giveDirectory, serverUser } from './privileges.ts';
+import { readSettings, type ServerOptions, SettingsError } from './settings.ts';
+import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
+import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
+import { CompactRecord, createLog, LogStore, Metrics, type Outcome, RecordRing } from './telemetry/index.ts';
+
+export type { ServerOptions } from './settings.ts';
+
+/** Where root keeps what it keeps. */
+const DATA_DIRECTORY = '/var/lib/hearth';
+
+const VERSION = '0.1.0';
+
+export interface RunningServer {
+  readonly url: string;
+  /** Resolves with the exit code when the server has ended, for whatever reason. */
+  readonly closed: Promise<number>;
+  /** Takes no more work, lets what runs finish, and ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server. The process has root's privileges before the call and none after it.
+ *
+ * @throws errors with a `hint` where a person can do something about it.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const settings = readSettings(options, process.env);
+  const authenticator = createAuthenticator(options.auth);
+  const data = resolve(options.data ?? DATA_DIRECTORY);
+  const user = serverUser(process.env);
+  giveDirectory(data, user);
+  const log = createLog();
+
+  const spawnerProcess = startSpawner(data, user.uid);
+  const spawner = new SpawnerClient(spawnerProcess.stdio[3] as unknown as Duplex);
+  const metadata = await SqliteMetadataStore.open(join(data, 'functions.db'));
+  const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
+  const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
+  const functions = await Functions.open({
+    metadata,
+    blobs,
+    architectures: [machineArchitecture()],
+    now: Date.now,
+    schedule: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds).unref();
+      return { [Symbol.dispose]: () => clearTimeout(timer) };
+    },
+    onError: (error) => log.error({ error }, 'in the background'),
+  });
+  const http = createServer();
+  await listen(http, options.port, options.host);
+  giveDirectory(data, user);
+  becomeUser(user);
+
+  const serverLog = (level: 'info' | 'warn' | 'error', message: string): void => log[level](message);
+  const provider = new LocalProvider({
+    spawner,
+    runDirectory: join(data, 'run'),
+    code: { open: (account, sha256) => functions.readCode(account, sha256) },
+    clock: systemClock,
+    onLog: serverLog,
+    onRelay: (stream, account) => {
+      const socket = stream as RelaySocket;
+      socket.hearthAccount = account;
+      http.emit('connection', socket);
+    },
+  });
+  const metrics: Metrics = new Metrics({
+    sandboxes: () => fleet.stats().sandboxes,
+    instances: () => fleet.stats().instances,
+    droppedLogBytes: () => logs.droppedBytes,
+  });
+  const records = new RecordRing();
+  const fleet = createFleet({
+    provider,
+    clock: systemClock,
+    logs,
+    records: recordSink(records, metrics),
+    credentialsFor,
+    onLog: serverLog,
+    warmInstances: settings.instances,
+    instanceMemoryMb: settings.instanceMemoryMb,
+    instanceCpus: settings.instanceCpus,
+    maxMemoryMb: settings.maxMemoryMb,
+    spares: settings.spares,
+    slots: settings.slots,
+    maxSandboxes: settings.maxSandboxes,
+    freezeAfterMs: settings.freezeAfterMs,
+    sandboxKeepAliveMs: settings.sandboxIdleMs,
+    instanceKeepAliveMs: settings.instanceIdleMs,
+    accountConcurrency: settings.concurrency,
+  });
+  functions.on('changed', (old) => fleet.retire(old));
+  functions.on('deleted', (old) => fleet.retire(old));
+  const api = createApi({
+    functions,
+    invoker: fleet,
+    authenticator,
+    guard: new BrowserGuard(options.host),
+    operator: {
+      version: VERSION,
+      ready: () => fleet.ready,
+      fleet: () => fleet.view(),
+      invocation: (requestId) => records.get(requestId),
+      metrics: () => metrics.text(),
+      logs,
+    },
+    log,
+    concurrency: settings.concurrency,
+    now: Date.now,
+  });
+  http.on('request', (request, response) => api.handle(request, response));
+
+  const closed = Promise.withResolvers<number>();
+  let closing: Promise<void> | undefined;
+  const close = (code = 0): Promise<void> => (closing ??= shutDown(code));
+  async function shutDown(code: number): Promise<void> {
+    http.close();
+    http.closeIdleConnections();
+    await fleet[Symbol.asyncDispose]();
+    http.closeAllConnections();
+    await provider[Symbol.asyncDispose]();
+    await functions[Symbol.asyncDispose]();
+    await Promise.all([metadata[Symbol.asyncDispose](), logs[Symbol.asyncDispose]()]);
+    const ended = once(spawnerProcess, 'exit');
+    spawner[Symbol.dispose]();
+    await ended;
+    closed.resolve(code);
+  }
+  spawnerProcess.once('exit', (code, signal) => {
+    if (closing !== undefined) return;
+    log.fatal(`the spawner ended (${signal ?? String(code)}) and its instances with it`);
+    void close(1);
+  });
+
+  try {
+    await fleet.start();
+  } catch (error) {
+    await close(1);
+    throw error;
+  }
+  const { port } = http.address() as AddressInfo;
+  return { url: `http://${options.host}:${port}`, closed: closed.promise, close: () => close() };
+}
+
+/** Records go into the ring and are counted. */
+function recordSink(records: RecordRing, metrics: Metrics): RecordSink {
+  return {
+    begin(requestId, spec, receivedAtMs) {
+      const record = new CompactRecord(requestId, spec, receivedAtMs);
+      records.put(record);
+      return record;
+    },
+    end: (record, milliseconds) => metrics.countInvocation(outcomeOf(record), record.startPath, milliseconds),
+  };
+}
+
+function outcomeOf({ status }: OpenRecord): Outcome {
+  return status as Outcome;
+}
+
+/** With `--auth dev` the access key id names the account; the relay binds a sandbox to its account in any case. */
+function credentialsFor(account: string): SessionCredentials {
+  return { accessKeyId: account, secretAccessKey: randomBytes(16).toString('hex'), sessionToken: 'dev' };
+}
+
+/** A process of its own with root's privileges, in a mount namespace that nobody else sees. */
+function startSpawner(data: string, uid: number): ReturnType<typeof spawn> {
+  const program = fileURLToPath(import.meta.resolve('@hearth/spawner/main'));
+  const namespace = ['--mount', '--propagation', 'private'];
+  return spawn('unshare', [...namespace, process.execPath, '--no-warnings', program, data, String(uid)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  });
+}
+
+async function listen(http: Server, port: number, host: string): Promise<void> {
+  http.listen(port, host);
+  try {
+    await once(http, 'listening');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const hint = code === 'EADDRINUSE' ? 'Another server may be running there; choose another --port.' : 'Choose another --host or --port.';
+    throw new SettingsError(`can't listen on ${host}:${port}: ${message}`, hint);
+  }
+}

@@ -1,0 +1,115 @@
+import type { InstanceState } from '@hearth/protocol';
+import type { Instance } from '../instances/provider.ts';
+import { Deadline } from './deadline-queue.ts';
+import type { RoomIndex, Roomy } from './room-index.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Hashes remembered for each instance; a cache of hints, so an old one may be forgotten. */
+const MAX_CODES = 4096;
+
+/**
+ * An instance of the active pool: whose it is, what is in it, and what of its memory is committed. Its deadline is the
+ * end of its keep-alive, while it is empty.
+ */
+export class ManagedInstance extends Deadline implements Roomy {
+  readonly instance: Instance;
+  readonly account: string;
+  /** The sub-pool it came from. */
+  readonly subPool: string;
+  /** What sandboxes may commit: its memory without the agent's and the zygote's share. */
+  readonly capacityMb: number;
+  /** All that hold a slot, those on their way out included. */
+  readonly sandboxes = new Map<string, Sandbox>();
+  /** Sandboxes by the id that their agent announced. */
+  readonly connections = new Map<string, Sandbox>();
+  /** Code that was placed here before, and so is in the agent's cache. */
+  readonly codes = new Set<string>();
+  /** Clock's time of the last release of a sandbox in it. */
+  lastUsedAt = 0;
+  /** Of what is committed, what sandboxes on their way out will give back. */
+  releasingMb = 0;
+  roomBucket = -1;
+  roomPosition = -1;
+  readonly #index: RoomIndex<ManagedInstance>;
+  #committedMb = 0;
+  #state: InstanceState = 'active';
+
+  constructor(
+    instance: Instance,
+    account: string,
+    subPool: string,
+    overheadMb: number,
+    index: RoomIndex<ManagedInstance>,
+  ) {
+    super();
+    this.instance = instance;
+    this.account = account;
+    this.subPool = subPool;
+    this.capacityMb = instance.memoryMb - overheadMb;
+    this.#index = index;
+    index.add(this);
+  }
+
+  get id(): string {
+    return this.instance.id;
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  get committedMb(): number {
+    return this.#committedMb;
+  }
+
+  /** MB for a new sandbox; 0 without a slot for it. */
+  get roomMb(): number {
+    if (this.#state !== 'active' || this.sandboxes.size >= this.instance.maxSandboxes) return 0;
+    return this.capacityMb - this.#committedMb;
+  }
+
+  /** Whether a sandbox that is here already may commit this much more. */
+  fits(moreMb: number): boolean {
+    return this.#committedMb + moreMb <= this.capacityMb;
+  }
+
+  /** @throws Error where it doesn't fit: whoever commits has asked before. */
+  commit(mb: number): void {
+    if (!this.fits(mb)) throw new Error(`instance ${this.id} has no room for ${mb} MB`);
+    this.#committedMb += mb;
+    this.#index.update(this);
+  }
+
+  giveBack(mb: number): void {
+    this.#committedMb -= mb;
+    this.#index.update(this);
+  }
+
+  add(sandbox: Sandbox): void {
+    this.sandboxes.set(sandbox.id, sandbox);
+    this.commit(sandbox.committedMb);
+  }
+
+  /** The sandbox's slot is clean again. */
+  remove(sandbox: Sandbox): void {
+    this.sandboxes.delete(sandbox.id);
+    this.giveBack(sandbox.committedMb);
+  }
+
+  remember(sha256: string): void {
+    this.codes.add(sha256);
+    if (this.codes.size > MAX_CODES) this.codes.delete(this.codes.values().next().value!);
+  }
+
+  /** No new sandbox comes here any more. */
+  drain(): void {
+    if (this.#state !== 'active') return;
+    this.#state = 'draining';
+    this.#index.remove(this);
+  }
+
+  end(): void {
+    this.drain();
+    this.#state = 'terminated';
+  }
+}

@@ -1,0 +1,411 @@
+import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Clock } from '../instances/clock.ts';
+import type { AgentReport, Instance } from '../instances/provider.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import { roomByEviction } from './eviction.ts';
+import { FunctionPool } from './function-pool.ts';
+import { IdleKeeper } from './idle-keeper.ts';
+import { Initialiser } from './initialiser.ts';
+import type { InitOutcome } from './initialiser.ts';
+import { Ladder } from './ladder.ts';
+import type { Rung } from './ladder.ts';
+import { ManagedInstance } from './managed-instance.ts';
+import { PlacementRequest } from './placement-request.ts';
+import type { CredentialsFor, LogSink, ServerLog } from './ports.ts';
+import type { Sandbox, SandboxLoss } from './sandbox.ts';
+import { Starter } from './starter.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export interface PlacementOptions {
+  readonly clock: Clock;
+  readonly capacity: WarmingPool;
+  readonly logs: LogSink;
+  readonly credentialsFor: CredentialsFor;
+  readonly onLog: ServerLog;
+  /** See {@link IdleKeeper}. */
+  readonly freezeAfterMs: number;
+  readonly sandboxKeepAliveMs: number;
+  /** How long an empty instance is kept: longer than a sandbox, since a new one costs more. */
+  readonly instanceKeepAliveMs: number;
+  /** How long a request waits for room. */
+  readonly waitMs: number;
+  /** Of an instance's memory, what its agent, zygote and spares use. */
+  readonly overheadMb: number;
+}
+
+/** Idle sandboxes tried when the instance of the first has no room for it to wake. */
+const WAKE_PROBES = 4;
+/** Sandboxes asked for in vain before a request fails. */
+const MAX_FAILURES = 3;
+/** A killed sandbox is gone in milliseconds. An agent that takes this long is stuck, and its instance with it. */
+const END_TIMEOUT_MS = 15_000;
+/** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
+const STARVED_MS = 1_000;
+
+/**
+ * The worker manager: finds or makes the sandbox for each request, keeps it between requests, ends it. One sandbox runs
+ * one invocation at a time; one instance holds one account's sandboxes, for good; what is committed on an instance never
+ * exceeds what it has.
+ */
+export class Placement implements AsyncDisposable {
+  readonly #options: PlacementOptions;
+  readonly #pools = new Map<string, FunctionPool>();
+  readonly #ladder = new Ladder();
+  readonly #instances = new Set<ManagedInstance>();
+  readonly #idle: IdleKeeper;
+  readonly #initialiser: Initialiser;
+  readonly #starter: Starter;
+  readonly #waiting: WaitingRoom;
+  readonly #endings: DeadlineQueue;
+  readonly #emptyInstances: DeadlineQueue;
+  /** Accounts for which an instance of uncommon size is being made. */
+  readonly #uncommon = new Set<string>();
+  #closed = false;
+  /** Requests refused for want of room, and sandboxes ended to make some. */
+  throttled = 0;
+  evicted = 0;
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+    const { clock, capacity } = options;
+    this.#idle = new IdleKeeper({
+      clock,
+      freezeAfterMs: options.freezeAfterMs,
+      keepAliveMs: options.sandboxKeepAliveMs,
+      onExpired: (sandbox) => this.destroy(sandbox, 'idle for longer than its keep-alive'),
+      onBroken: (sandbox, error) => this.#onBroken(sandbox, error),
+      onRoom: () => this.#waiting.retry(),
+    });
+    this.#initialiser = new Initialiser(clock, options.credentialsFor);
+    this.#starter = new Starter({
+      clock,
+      logs: options.logs,
+      onInitialised: (sandbox) => this.#initialiser.initialised(sandbox),
+      onInitFailed: (sandbox, document) => this.#initialiser.failed(sandbox, document),
+      onClosed: (sandbox, reason) => this.destroy(sandbox, reason),
+      onStuck: (sandbox, reason) => this.destroy(sandbox, reason),
+      onPlaced: (sandbox) => this.#ladder.holdsCode(sandbox.instance, sandbox.spec.code.sha256),
+    });
+    this.#waiting = new WaitingRoom(
+      clock,
+      options.waitMs,
+      (request) => this.#attempt(request),
+      (request) => this.#refuse(request),
+      () => this.#makeRoom(),
+    );
+    this.#endings = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
+      const sandbox = due as Sandbox;
+      this.#giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
+    });
+    this.#emptyInstances = new DeadlineQueue(clock, options.instanceKeepAliveMs, (due) =>
+      this.#giveUp(due as ManagedInstance, 'empty for longer than its keep-alive'),
+    );
+    capacity.onChange = () => {
+      this.#waiting.retry();
+    };
+  }
+
+  get instances(): Iterable<ManagedInstance> {
+    return this.#instances;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Step 1 of the ladder: an idle sandbox of this function version, now executing; undefined where there is none. */
+  takeIdle(spec: FunctionSpec): Sandbox | undefined {
+    const pool = this.#pools.get(spec.key);
+    let sandbox = pool?.top;
+    for (let probe = 0; sandbox !== undefined && probe < WAKE_PROBES; probe++) {
+      const next: Sandbox | undefined = sandbox.below;
+      if (this.#idle.wake(sandbox)) {
+        pool!.take(sandbox);
+        sandbox.become('executing');
+        return sandbox;
+      }
+      sandbox = next;
+    }
+    return undefined;
+  }
+
+  /**
+   * The rest of the ladder. Resolves with a sandbox that the caller has alone until it calls `release` or `destroy`:
+   * `initialising` if it is new, `executing` if another request has just finished with it.
+   *
+   * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
+   * sandboxes or instances can't be made, InvalidParameterValueException where the function can't fit anywhere.
+   */
+  place(spec: FunctionSpec): Promise<Sandbox> {
+    if (this.#closed) return Promise.reject(stopping());
+    const { maxMemoryMb } = this.#options.capacity;
+    if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
+      const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;
+      return Promise.reject(new ApiError('InvalidParameterValueException', message));
+    }
+    let pool = this.#pools.get(spec.key);
+    if (pool === undefined) {
+      pool = new FunctionPool(spec);
+      this.#pools.set(spec.key, pool);
+    }
+    const owner = pool;
+    return new Promise((resolve, reject) => this.#serve(new PlacementRequest(owner, resolve, reject)));
+  }
+
+  /** Has a new sandbox load its function; see {@link Initialiser.initialise}. */
+  initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome> {
+    return this.#initialiser.initialise(sandbox, timeoutMs);
+  }
+
+  /** The invocation is over and the sandbox may serve the next. `now` by the clock. */
+  release(sandbox: Sandbox, now: number): void {
+    sandbox.holder = undefined;
+    if (sandbox.state !== 'executing') return;
+    sandbox.lastUsedAt = now;
+    sandbox.instance.lastUsedAt = now;
+    const { pool } = sandbox;
+    if (pool.retired) return this.destroy(sandbox, 'its function has changed');
+    if (this.#waiting.size > 0) {
+      const starved = this.#waiting.overdue(STARVED_MS);
+      if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
+        this.evicted++;
+        return this.destroy(sandbox, 'a request of another function has waited for too long');
+      }
+      const next = pool.waiting.values().next().value;
+      if (next !== undefined) {
+        this.#waiting.leave(next);
+        next.resolve(sandbox);
+        return;
+      }
+    }
+    sandbox.become('idle');
+    pool.push(sandbox);
+    this.#idle.rest(sandbox, now);
+  }
+
+  /** Ends a sandbox, whatever it does. Harmless if it is ending already. `reason` in words. */
+  destroy(sandbox: Sandbox, reason: string): void {
+    if (sandbox.ending) return;
+    if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
+    sandbox.queue?.remove(sandbox);
+    sandbox.become('shutting-down');
+    this.#idle.thaw(sandbox);
+    sandbox.instance.releasingMb += sandbox.committedMb;
+    this.#endings.add(sandbox, this.#options.clock.now());
+    sandbox.stream?.close(reason);
+    sandbox.instance.instance.send({ type: 'destroy', sandbox: sandbox.id, reason });
+  }
+
+  /** Brings up to date what is known of a sandbox's memory, unless that was done a moment ago. */
+  measure(sandbox: Sandbox, now: number): void {
+    if (sandbox.ending) return;
+    try {
+      this.#idle.measure(sandbox, now);
+    } catch (error) {
+      this.#onBroken(sandbox, error as Error);
+    }
+  }
+
+  /** The function version with this key is no more: idle sandboxes of it end, the others when they have finished. */
+  retire(key: string): void {
+    const pool = this.#pools.get(key);
+    if (pool === undefined) return;
+    pool.retired = true;
+    for (let sandbox = pool.top; sandbox !== undefined; sandbox = pool.top) {
+      this.destroy(sandbox, 'its function has changed');
+    }
+    this.#forgetIfEmpty(pool);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const request of this.#waiting.requests) {
+      this.#waiting.leave(request);
+      request.reject(stopping());
+    }
+    await Promise.all([...this.#instances].map(({ instance }) => instance[Symbol.asyncDispose]()));
+    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#emptyInstances]) {
+      owner[Symbol.dispose]();
+    }
+  }
+
+  #serve(request: PlacementRequest): void {
+    if (this.#closed) return request.reject(stopping());
+    if (this.#attempt(request)) return;
+    this.#waiting.enter(request);
+    this.#makeRoom();
+  }
+
+  #attempt(request: PlacementRequest): boolean {
+    const idle = this.takeIdle(request.spec);
+    if (idle !== undefined) {
+      request.resolve(idle);
+      return true;
+    }
+    const rung = this.#ladder.find(request.spec) ?? this.#fromWarmingPool(request.spec);
+    if (rung === undefined) return false;
+    this.#starter.start(request, rung);
+    return true;
+  }
+
+  #fromWarmingPool(spec: FunctionSpec): Rung | undefined {
+    const instance = this.#options.capacity.take(spec.memoryMb + this.#options.overheadMb);
+    if (instance === undefined) return undefined;
+    const reason = 'no instance of the account has room; one was warm';
+    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', reason };
+  }
+
+  #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
+    instance.assign(account);
+    const room = this.#ladder.roomOf(account);
+    const managed = new ManagedInstance(instance, account, subPool, this.#options.overheadMb, room);
+    this.#instances.add(managed);
+    this.#ladder.add(managed);
+    instance.listen({
+      onReport: (report) => this.#onReport(managed, report),
+      onStdio: (connection, bytes) => managed.connections.get(connection)?.log?.write(bytes),
+    });
+    instance.onGone((reason) => this.#onInstanceGone(managed, reason));
+    return managed;
+  }
+
+  /** Step 5: has instances made for those who wait, or idle sandboxes ended. */
+  #makeRoom(): void {
+    const { capacity, overheadMb } = this.#options;
+    const commonMb = capacity.instanceMemoryMb - overheadMb;
+    const waitingMb = new Map<string, number>();
+    for (const { spec } of this.#waiting.requests) {
+      if (spec.memoryMb > commonMb) this.#bootUncommon(spec);
+      else waitingMb.set(spec.account, (waitingMb.get(spec.account) ?? 0) + spec.memoryMb);
+    }
+    let wanted = 0;
+    for (const mb of waitingMb.values()) wanted += Math.ceil(mb / commonMb);
+    capacity.want(wanted);
+    if (capacity.booting > 0) return;
+    // As many rounds as there are accounts: each may need room on instances of its own.
+    const seen = new Set<string>();
+    for (const { spec } of this.#waiting.requests) {
+      if (seen.has(spec.account)) continue;
+      seen.add(spec.account);
+      const instances = this.#ladder.instancesOf(spec.account);
+      const eviction = roomByEviction(spec, instances, this.#instances);
+      for (const sandbox of eviction.sandboxes) {
+        this.evicted++;
+        this.destroy(sandbox, 'idle, and its memory is needed');
+      }
+      if (eviction.instance !== undefined) this.#giveUp(eviction.instance, 'idle, and its memory is needed');
+    }
+  }
+
+  #bootUncommon(spec: FunctionSpec): void {
+    const { capacity, overheadMb, onLog } = this.#options;
+    const memoryMb = spec.memoryMb + overheadMb;
+    if (this.#uncommon.has(spec.account) || !capacity.affords(memoryMb)) return;
+    this.#uncommon.add(spec.account);
+    capacity
+      .boot(memoryMb)
+      .then((instance) => {
+        if (this.#closed) return instance[Symbol.asyncDispose]();
+        const managed = this.#adopt(instance, spec.account, 'none');
+        this.#emptyInstances.add(managed, this.#options.clock.now());
+        return undefined;
+      })
+      .catch((error: Error) => onLog('error', `an instance of ${memoryMb} MB could not be made: ${error.message}`))
+      .finally(() => {
+        this.#uncommon.delete(spec.account);
+        this.#waiting.retry();
+      });
+  }
+
+  #refuse(request: PlacementRequest): void {
+    this.throttled++;
+    this.#forgetIfEmpty(request.pool);
+    const { lastError } = this.#options.capacity;
+    if (lastError !== undefined) {
+      request.reject(
+        new ApiError('ServiceException', `No instance can be made: ${lastError.message}`, { cause: lastError }),
+      );
+      return;
+    }
+    const message = `Rate Exceeded. No room for ${request.spec.memoryMb} MB became free in ${this.#options.waitMs / 1000} s.`;
+    const reason = 'ConcurrentInvocationLimitExceeded';
+    request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
+  }
+
+  #onReport(instance: ManagedInstance, report: AgentReport): void {
+    if (report.type === 'usage') {
+      const now = this.#options.clock.now();
+      for (const { sandbox: id, usedBytes, maxBytes } of report.sandboxes) {
+        const sandbox = instance.sandboxes.get(id);
+        if (sandbox !== undefined) this.#idle.measured(sandbox, usedBytes, maxBytes, now);
+      }
+      return;
+    }
+    const sandbox = instance.sandboxes.get(report.sandbox);
+    // Spares die too, and nobody here knows them.
+    if (sandbox === undefined) return;
+    if (report.type === 'placed') this.#starter.placed(sandbox, report);
+    else this.#onLost(sandbox, report);
+  }
+
+  #onLost(sandbox: Sandbox, loss: SandboxLoss): void {
+    const { instance, pool } = sandbox;
+    if (!sandbox.ending) this.destroy(sandbox, loss.reason);
+    sandbox.queue?.remove(sandbox);
+    sandbox.become('dead');
+    instance.releasingMb -= sandbox.committedMb;
+    instance.remove(sandbox);
+    instance.connections.delete(sandbox.connection);
+    pool.sandboxes.delete(sandbox);
+    const { holder } = sandbox;
+    sandbox.holder = undefined;
+    holder?.onLost(loss);
+    sandbox.log?.close();
+    const request = this.#starter.abandon(sandbox);
+    if (request !== undefined) this.#onFailed(request, loss.reason);
+    this.#forgetIfEmpty(pool);
+    if (instance.sandboxes.size === 0 && instance.state === 'active') {
+      this.#emptyInstances.add(instance, this.#options.clock.now());
+    }
+    this.#waiting.retry();
+  }
+
+  #onFailed(request: PlacementRequest, reason: string): void {
+    request.failures++;
+    this.#options.onLog('warn', `a sandbox for ${request.spec.functionArn} could not be made: ${reason}`);
+    if (request.failures < MAX_FAILURES) return this.#serve(request);
+    request.reject(new ApiError('ServiceException', `The function could not be started: ${reason}`));
+  }
+
+  #onBroken(sandbox: Sandbox, error: Error): void {
+    if (sandbox.ending) return;
+    this.#options.onLog('warn', `sandbox ${sandbox.id} can't be frozen or measured: ${error.message}`);
+    this.destroy(sandbox, 'its slot is broken');
+  }
+
+  #giveUp(instance: ManagedInstance, reason: string): void {
+    this.#options.onLog('info', `instance ${instance.id} ends: ${reason}`);
+    instance.drain();
+    instance.instance[Symbol.asyncDispose]().catch((error: Error) =>
+      this.#options.onLog('error', `instance ${instance.id} could not be removed: ${error.message}`),
+    );
+  }
+
+  #onInstanceGone(instance: ManagedInstance, reason: string): void {
+    instance.end();
+    instance.queue?.remove(instance);
+    this.#instances.delete(instance);
+    this.#ladder.remove(instance);
+    for (const sandbox of instance.sandboxes.values()) this.#onLost(sandbox, { reason, exit: null, maxMemoryMb: 0 });
+  }
+
+  #forgetIfEmpty(pool: FunctionPool): void {
+    if (pool.empty && this.#pools.get(pool.spec.key) === pool) this.#pools.delete(pool.spec.key);
+  }
+}
+
+function stopping(): ApiError {
+  return new ApiError('ServiceUnavailableException', 'The server is stopping.');
+}

@@ -1,0 +1,112 @@
+import type { FunctionSpec, InstanceStep, PlaceTimes, SandboxExit, SandboxState, StartPath } from '@hearth/protocol';
+import type { SafeSandbox } from '../instances/safe-sandbox.ts';
+import { Deadline } from './deadline-queue.ts';
+import type { FunctionPool } from './function-pool.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import type { LogWriter } from './ports.ts';
+
+/** What may follow what. `spare` is not here: a spare belongs to its agent until it is placed. */
+const NEXT: Record<SandboxState, readonly SandboxState[]> = {
+  starting: ['initialising', 'shutting-down', 'dead'],
+  spare: [],
+  initialising: ['idle', 'executing', 'shutting-down', 'dead'],
+  idle: ['executing', 'shutting-down', 'dead'],
+  executing: ['idle', 'shutting-down', 'dead'],
+  'shutting-down': ['dead'],
+  dead: [],
+};
+
+/** How a sandbox came to its end, as far as that is known. */
+export interface SandboxLoss {
+  readonly reason: string;
+  /** Null where nobody saw its first process end. */
+  readonly exit: SandboxExit | null;
+  /** The most memory it used; 0 where unknown. */
+  readonly maxMemoryMb: number;
+}
+
+/** Whoever waits for something of a sandbox. */
+export interface SandboxHolder {
+  /** Told once when it is lost, whoever ended it. */
+  onLost(loss: SandboxLoss): void;
+}
+
+/**
+ * A sandbox as placement sees it, from the moment an agent is asked for it until its slot is clean again. Whoever was
+ * given it (a lease) has it alone until it is released.
+ */
+export class Sandbox extends Deadline {
+  readonly id: string;
+  readonly spec: FunctionSpec;
+  readonly pool: FunctionPool;
+  readonly instance: ManagedInstance;
+  readonly instanceStep: InstanceStep;
+  /** Why it was made where it was made, in words; the agent adds why it was made as it was. */
+  reason: string;
+  /** How it was made. */
+  startPath: StartPath = 'spare';
+  times: PlaceTimes | undefined;
+  /** Its place in the instance; -1 until it is placed. */
+  slot = -1;
+  /** The id its agent announced it with, once it is placed. */
+  connection = '';
+  /** Set when it is placed. */
+  stream: SafeSandbox | undefined;
+  log: LogWriter | undefined;
+  logStream = '';
+  /** What it counts against its instance now, in MB. */
+  committedMb: number;
+  /** As last measured, in MB; 0 before. */
+  usedMb = 0;
+  maxUsedMb = 0;
+  /** Clock's time of that measurement. */
+  measuredAt = -Infinity;
+  frozen = false;
+  /** Whether its last invocation ended with an error: its process may be about to end. */
+  failedLast = false;
+  /** Clock's time at which its last invocation ended. */
+  lastUsedAt = 0;
+  /** Clock's time at which init was sent. */
+  initStartedAt = 0;
+  /** Its neighbours in the stack of idle sandboxes. */
+  below: Sandbox | undefined;
+  above: Sandbox | undefined;
+  /** Whoever has a lease of it. */
+  holder: SandboxHolder | undefined;
+  #state: SandboxState = 'starting';
+
+  constructor(
+    id: string,
+    spec: FunctionSpec,
+    pool: FunctionPool,
+    instance: ManagedInstance,
+    instanceStep: InstanceStep,
+    reason: string,
+  ) {
+    super();
+    this.id = id;
+    this.spec = spec;
+    this.pool = pool;
+    this.instance = instance;
+    this.instanceStep = instanceStep;
+    this.reason = reason;
+    this.committedMb = spec.memoryMb;
+  }
+
+  get state(): SandboxState {
+    return this.#state;
+  }
+
+  /** @throws Error where the state machine has no such step: a fault of the caller, never of a sandbox. */
+  become(state: SandboxState): void {
+    if (!NEXT[this.#state].includes(state)) {
+      throw new Error(`sandbox ${this.id} is ${this.#state} and can't become ${state}`);
+    }
+    this.#state = state;
+  }
+
+  /** Whether it is on its way out, or gone. */
+  get ending(): boolean {
+    return this.#state === 'shutting-down' || this.#state === 'dead';
+  }
+}

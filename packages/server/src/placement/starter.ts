@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../instances/clock.ts';
+import type { AgentReport } from '../instances/provider.ts';
+import { SafeSandbox } from '../instances/safe-sandbox.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import { logStreamName } from './environment.ts';
+import type { Rung } from './ladder.ts';
+import type { PlacementRequest } from './placement-request.ts';
+import type { LogSink } from './ports.ts';
+import { Sandbox } from './sandbox.ts';
+
+/** Fetching and unpacking 250 MB on a busy machine takes seconds; an agent that needs more than this is stuck. */
+const PLACE_TIMEOUT_MS = 60_000;
+
+export interface StarterOptions {
+  readonly clock: Clock;
+  readonly logs: LogSink;
+  readonly onInitialised: (sandbox: Sandbox) => void;
+  readonly onInitFailed: (sandbox: Sandbox, document: Buffer) => void;
+  /** The sandbox's stream is at its end. */
+  readonly onClosed: (sandbox: Sandbox, reason: string) => void;
+  /** The sandbox could not be made ready in time, or its stream never came. */
+  readonly onStuck: (sandbox: Sandbox, reason: string) => void;
+  /** The agent has unpacked the sandbox's code. */
+  readonly onPlaced: (sandbox: Sandbox) => void;
+}
+
+/** Has an agent make a sandbox, and joins it with its stream. */
+export class Starter implements Disposable {
+  readonly #options: StarterOptions;
+  readonly #timeouts: DeadlineQueue;
+  readonly #requests = new Map<Sandbox, PlacementRequest>();
+
+  constructor(options: StarterOptions) {
+    this.#options = options;
+    this.#timeouts = new DeadlineQueue(options.clock, PLACE_TIMEOUT_MS, (due) =>
+      options.onStuck(due as Sandbox, `its agent did not make it in ${PLACE_TIMEOUT_MS / 1000} s`),
+    );
+  }
+
+  /** Asks the rung's instance for a sandbox; the request is resolved when that waits for init. */
+  start(request: PlacementRequest, rung: Rung): void {
+    const { instance, step, reason } = rung;
+    const sandbox = new Sandbox(
+      `s-${randomBytes(6).toString('hex')}`,
+      request.spec,
+      request.pool,
+      instance,
+      step,
+      reason,
+    );
+    instance.queue?.remove(instance);
+    instance.add(sandbox);
+    request.pool.sandboxes.add(sandbox);
+    this.#requests.set(sandbox, request);
+    this.#timeouts.add(sandbox, this.#options.clock.now());
+    instance.instance.send({ type: 'place', sandbox: sandbox.id, spec: request.spec });
+  }
+
+  /** The request that a sandbox was to be made for, where it is still waiting; it isn't afterwards. */
+  abandon(sandbox: Sandbox): PlacementRequest | undefined {
+    const request = this.#requests.get(sandbox);
+    this.#requests.delete(sandbox);
+    return request;
+  }
+
+  /** The agent says that the sandbox has its code and limits. */
+  placed(sandbox: Sandbox, report: Extract<AgentReport, { type: 'placed' }>): void {
+    if (sandbox.state !== 'starting') return;
+    sandbox.slot = report.slot;
+    sandbox.startPath = report.path;
+    sandbox.times = report.times;
+    sandbox.reason = `${sandbox.reason}; ${report.reason}`;
+    sandbox.instance.connections.set(report.connection, sandbox);
+    sandbox.connection = report.connection;
+    const { clock, logs } = this.#options;
+    const { account, logGroup, version } = sandbox.spec;
+    sandbox.logStream = logStreamName(version, clock.wallTime(), randomBytes(16).toString('hex'));
+    sandbox.log = logs.open(account, logGroup, sandbox.logStream);
+    this.#options.onPlaced(sandbox);
+    this.#join(sandbox, report.connection).catch((error: Error) => this.#options.onStuck(sandbox, error.message));
+  }
+
+  [Symbol.dispose](): void {
+    this.#timeouts[Symbol.dispose]();
+  }
+
+  async #join(sandbox: Sandbox, connection: string): Promise<void> {
+    const stream = await sandbox.instance.instance.claim(connection);
+    if (sandbox.state !== 'starting') {
+      stream.destroy();
+      return;
+    }
+    this.#timeouts.remove(sandbox);
+    sandbox.stream = new SafeSandbox(stream, {
+      onInitialised: () => this.#options.onInitialised(sandbox),
+      onInitFailed: (document) => this.#options.onInitFailed(sandbox, document),
+      onLog: (text) => sandbox.log?.write(text),
+      onClosed: (reason) => this.#options.onClosed(sandbox, reason),
+    });
+    sandbox.become('initialising');
+    this.abandon(sandbox)?.resolve(sandbox);
+  }
+}

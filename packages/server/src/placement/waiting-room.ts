@@ -1,0 +1,90 @@
+import type { Clock } from '../instances/clock.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import type { PlacementRequest } from './placement-request.ts';
+
+/**
+ * Requests that found no room, oldest first. They are tried again together, once per turn of the event loop, after
+ * anything has made room; one that has waited for too long is refused.
+ */
+export class WaitingRoom implements Disposable {
+  readonly #clock: Clock;
+  readonly #requests = new Set<PlacementRequest>();
+  readonly #deadlines: DeadlineQueue;
+  readonly #attempt: (request: PlacementRequest) => boolean;
+  readonly #onPassed: () => void;
+  #scheduled = false;
+
+  /**
+   * @param attempt tries to serve a request; false where there is no room for it.
+   * @param onPassed called after a round of attempts.
+   */
+  constructor(
+    clock: Clock,
+    waitMs: number,
+    attempt: (request: PlacementRequest) => boolean,
+    onExpired: (request: PlacementRequest) => void,
+    onPassed: () => void,
+  ) {
+    this.#clock = clock;
+    this.#attempt = attempt;
+    this.#onPassed = onPassed;
+    this.#deadlines = new DeadlineQueue(clock, waitMs, (due) => {
+      const request = due as PlacementRequest;
+      this.leave(request);
+      onExpired(request);
+    });
+  }
+
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  get requests(): Iterable<PlacementRequest> {
+    return this.#requests;
+  }
+
+  /** The oldest, if it has waited for longer than this. */
+  overdue(waitedMs: number): PlacementRequest | undefined {
+    const oldest = this.#deadlines.first as PlacementRequest | undefined;
+    if (oldest === undefined) return undefined;
+    return this.#clock.now() - (oldest.dueAt - this.#deadlines.delayMs) > waitedMs ? oldest : undefined;
+  }
+
+  enter(request: PlacementRequest): void {
+    this.#requests.add(request);
+    request.pool.waiting.add(request);
+    this.#deadlines.add(request, this.#clock.now());
+  }
+
+  leave(request: PlacementRequest): void {
+    this.#requests.delete(request);
+    request.pool.waiting.delete(request);
+    this.#deadlines.remove(request);
+  }
+
+  /** Something has made room. */
+  retry(): void {
+    if (this.#scheduled || this.#requests.size === 0) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pass();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadlines[Symbol.dispose]();
+  }
+
+  #pass(): void {
+    // What did not fit for an account's request will not fit for a larger one of the same account either.
+    const refused = new Map<string, number>();
+    for (const request of this.#requests) {
+      const { account, memoryMb } = request.spec;
+      if (memoryMb >= (refused.get(account) ?? Infinity) && request.pool.top === undefined) continue;
+      if (this.#attempt(request)) this.leave(request);
+      else refused.set(account, Math.min(memoryMb, refused.get(account) ?? Infinity));
+    }
+    if (this.#requests.size > 0) this.#onPassed();
+  }
+}

@@ -1,0 +1,109 @@
+/** What a person can set: flags of `hearth up`, a file, a few variables of the environment. Flags win, then the file. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import type { AuthMode } from './auth/authenticator.ts';
+
+/** What `hearth up` passes on. */
+export interface ServerOptions {
+  port: number;
+  host: string;
+  /** Directory for everything that is kept; made if it isn't there. */
+  data?: string | undefined;
+  /** A JSON file with any of {@link Settings}. */
+  config?: string | undefined;
+  auth: AuthMode;
+  /** Warm instances in the general sub-pool. */
+  instances?: number | undefined;
+}
+
+export interface Settings {
+  /** Instances kept warm for whoever comes first. */
+  instances: number;
+  /** Hard limit of one instance: MB. A limit is no reservation; a warm instance uses about 60 MB. */
+  instanceMemoryMb: number;
+  /** What the limits of all instances may add up to: MB. */
+  maxMemoryMb: number;
+  /** Processors of one instance. */
+  instanceCpus: number;
+  /** Sandboxes forked ahead of demand in each instance. */
+  spares: number;
+  /** Clean slots kept ready in each instance: what a burst of new sandboxes can take at once. */
+  slots: number;
+  /** Sandboxes in one instance at most, idle ones included. */
+  maxSandboxes: number;
+  /** An idle sandbox is destroyed after this: ms. */
+  sandboxIdleMs: number;
+  /** An active instance without a sandbox is ended after this: ms; more than `sandboxIdleMs` (row Z3). */
+  instanceIdleMs: number;
+  /** An idle sandbox is frozen after this: ms. 0 freezes at once, as AWS does, and costs each call 20 us. */
+  freezeAfterMs: number;
+  /** Executions of one account at once; AWS's default. */
+  concurrency: number;
+}
+
+const MINUTE = 60_000;
+
+/**
+ * A quarter of the machine each, so that several accounts have room, and a burst spreads over the warm ones. Twice the
+ * machine in all: a sandbox may use its full memory size, but few do, and idle ones count with what they use.
+ */
+function defaults(): Settings {
+  const machineMb = Math.floor(totalmem() / 1024 / 1024);
+  return {
+    instances: 2,
+    instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 4)),
+    maxMemoryMb: Math.max(4096, 2 * machineMb),
+    instanceCpus: availableParallelism(),
+    spares: 4,
+    slots: 64,
+    maxSandboxes: 1000,
+    sandboxIdleMs: 10 * MINUTE,
+    instanceIdleMs: 30 * MINUTE,
+    freezeAfterMs: 5,
+    concurrency: 1000,
+  };
+}
+
+/** A setting that can't be used. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** @throws SettingsError that names what is wrong and what would be right. */
+export function readSettings(options: ServerOptions, environment: NodeJS.ProcessEnv): Settings {
+  const settings = { ...defaults(), ...(options.config === undefined ? {} : readFile(options.config)) };
+  if (environment['HEARTH_SPARES'] !== undefined) settings.spares = Number(environment['HEARTH_SPARES']);
+  if (options.instances !== undefined) settings.instances = options.instances;
+  for (const [name, value] of Object.entries(settings)) {
+    const least = name === 'instanceCpus' ? 0.1 : 0;
+    if (!Number.isFinite(value) || value < least) {
+      throw new SettingsError(`${name} is ${String(value)}`, `Give a number of at least ${least}.`);
+    }
+  }
+  if (settings.instanceIdleMs < settings.sandboxIdleMs) {
+    throw new SettingsError('instanceIdleMs is less than sandboxIdleMs', 'An instance outlives its sandboxes.');
+  }
+  return settings;
+}
+
+function readFile(path: string): Partial<Settings> {
+  const known = Object.keys(defaults());
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new SettingsError(`${path} can't be read: ${(error as Error).message}`, 'It must be a JSON object.');
+  }
+  if (typeof value !== 'object' || value === null) throw new SettingsError(`${path} holds no JSON object`, 'Use {}.');
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name))
+      throw new SettingsError(`${path}: unknown setting ${name}`, `Known: ${known.join(', ')}.`);
+  }
+  return value;
+}
