@@ -1,0 +1,124 @@
+import { LambdaClient, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Target } from './load/target.ts';
+import { descendants, survivors } from './processes.ts';
+import { freePort, ServerProcess } from './server-process.ts';
+
+/** The account of a benchmark's functions where it doesn't matter which. */
+export const ACCOUNT = '000000000000';
+
+export interface HearthOptions {
+  /** Path of the `hearth` command. */
+  command: string;
+  /** Variables that change how the server works, e.g. `HEARTH_SPARES`. */
+  env?: Record<string, string>;
+}
+
+/** A Hearth server of the benchmark's own, with its data in a temporary directory. */
+export class Hearth implements AsyncDisposable {
+  readonly url: string;
+  readonly #process: ServerProcess;
+  readonly #data: string;
+
+  private constructor(process: ServerProcess, data: string) {
+    this.#process = process;
+    this.#data = data;
+    this.url = process.url;
+  }
+
+  /** @throws Error with the end of the server's output if it isn't ready within a minute */
+  static async start(options: HearthOptions): Promise<Hearth> {
+    const data = await mkdtemp(join(tmpdir(), 'hearth-bench-data-'));
+    const port = await freePort();
+    try {
+      const server = await ServerProcess.start({
+        name: 'hearth',
+        command: options.command,
+        args: ['up', '--port', String(port), '--data', data, '--auth', 'dev'],
+        env: { HEARTH_LOG_LEVEL: 'warn', ...options.env },
+        port,
+        readyPath: '/_hearth/health',
+        startTimeout: 60_000,
+      });
+      return new Hearth(server, data);
+    } catch (error) {
+      await rm(data, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** The SDK's client as `account`, e.g. for creating functions. */
+  client(account = ACCOUNT): LambdaClient {
+    return new LambdaClient({
+      endpoint: this.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: account, secretAccessKey: 'benchmark' },
+    });
+  }
+
+  /** An invocation of `functionName` as the load generators send it: with headers like those of an SDK. */
+  target(functionName: string, body: string, account = ACCOUNT): Target {
+    return {
+      name: `hearth ${functionName}`,
+      url: `${this.url}/2015-03-31/functions/${functionName}/invocations`,
+      headers: signedHeaders(account),
+      body,
+    };
+  }
+
+  /** What an operator's endpoint answers: `path` is relative to `/_hearth/`. */
+  async operator(path: string): Promise<unknown> {
+    const answer = await fetch(`${this.url}/_hearth/${path}`);
+    if (!answer.ok) throw new Error(`GET /_hearth/${path} answered ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /**
+   * Stops the server and looks for what it left behind.
+   *
+   * @throws Error that lists processes or mounts that outlived it
+   */
+  async stop(): Promise<void> {
+    const family = descendants(this.pid);
+    try {
+      await this.#process.stop(30_000);
+      const left = survivors(family).map((entry) => `process ${entry.pid} (${entry.command})`);
+      const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+      left.push(...mounts.filter((line) => line.includes(this.#data)).map((line) => `mount ${line.split(' ')[4]}`));
+      if (left.length > 0) throw new Error(`hearth left behind: ${left.join(', ')}`);
+    } finally {
+      await rm(this.#data, { recursive: true, force: true });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/**
+ * Headers of the size and form that the SDK sends. `--auth dev` reads the account from the credential and doesn't check
+ * the signature, so one serves for all requests.
+ */
+function signedHeaders(account: string): Record<string, string> {
+  const date = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const scope = `${date.slice(0, 8)}/us-east-1/lambda/aws4_request`;
+  return {
+    'content-type': 'application/json',
+    'x-amz-date': date,
+    authorization: [
+      `AWS4-HMAC-SHA256 Credential=${account}/${scope}`,
+      'SignedHeaders=content-type;host;x-amz-date',
+      `Signature=${'0'.repeat(64)}`,
+    ].join(', '),
+  };
+}
+
+export type FunctionSettings = Pick<CreateFunctionCommandInput, 'MemorySize' | 'Timeout' | 'Environment'>;
