@@ -40,6 +40,7 @@ export class AgentLink implements Disposable {
     });
     options.stream.on('error', (error) => this.#close(`the agent's link failed: ${error.message}`));
     options.stream.on('close', () => this.#close("the agent's link closed"));
+    options.stream.resume();
   }
 
   send(message: ToAgent): void {

@@ -122,7 +122,10 @@ export class LinkedInstance implements Instance {
       else if (hello.token !== this.#options.token) stream.destroy();
       else if (hello.role === 'agent') this.#onAgent(stream);
       else if (this.#account === undefined) stream.destroy();
-      else this.#options.onRelay(stream, this.#account, hello.sandbox);
+      else {
+        this.#options.onRelay(stream, this.#account, hello.sandbox);
+        stream.resume();
+      }
     });
   }
 

@@ -75,6 +75,7 @@ export class SafeSandbox implements Disposable {
     });
     stream.on('error', (error) => this.close(`the stream failed: ${error.message}`));
     stream.on('close', () => this.close('the sandbox closed its stream'));
+    stream.resume();
   }
 
   get closed(): boolean {
