@@ -56,6 +56,7 @@ test('an unknown package of the workspace is refused rather than ignored', () =>
 test('files belong to a package, a runtime or a room', () => {
   assert.equal(placeOf('packages/server/src/api/operations/a.ts'), 'server/api');
   assert.equal(placeOf('packages/server/src/main.ts'), 'server/main');
+  assert.equal(placeOf('packages/server/src/settings.ts'), 'server/main');
   assert.equal(placeOf('packages/runtimes/node/src/a.ts'), 'runtimes/node');
   assert.equal(placeOf('scripts/check.ts'), 'scripts');
 });

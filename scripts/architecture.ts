@@ -80,7 +80,8 @@ export function placeOf(file: string): string {
   const parts = file.split('/');
   if (parts[0] !== 'packages') return parts[0] ?? '';
   if (parts[1] === 'runtimes') return `runtimes/${parts[2]}`;
-  if (parts[1] === 'server' && parts[2] === 'src') return `server/${parts[3]?.replace(/\.ts$/, '')}`;
+  // Files that lie beside the rooms put them together.
+  if (parts[1] === 'server' && parts[2] === 'src') return `server/${parts.length > 4 ? parts[3] : 'main'}`;
   return parts[1] ?? '';
 }
 
