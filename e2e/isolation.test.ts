@@ -169,7 +169,9 @@ describe('a sandbox', () => {
   });
 
   it('has exactly the descriptors that a sandbox should have', async () => {
-    const { value } = await probe('one', { do: 'descriptors' });
+    // One that has opened nothing by itself.
+    await hearth.create('fresh', PROBE);
+    const { value } = await probe('fresh', { do: 'descriptors' });
     const kinds = (value as string[]).map((line) => line.replace(/^\d+ /, ''));
     const KNOWN = ['/dev/null', 'anon_inode:[eventfd]', 'anon_inode:[eventpoll]', 'pipe:', 'socket:'];
     assert.deepEqual(

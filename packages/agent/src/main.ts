@@ -93,3 +93,5 @@ function fail(error: unknown): void {
 }
 
 process.on('uncaughtException', fail);
+// Whoever read it may be gone; there is nobody else to tell.
+process.stderr.on('error', () => {});

@@ -52,6 +52,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const user = serverUser(process.env);
   giveDirectory(data, user);
   const log = createLog();
+  // A closed terminal must not end the server.
+  process.stderr.on('error', () => {});
 
   const spawnerProcess = startSpawner(data, user.uid);
   const spawner = new SpawnerClient(spawnerProcess.stdio[3] as unknown as Duplex);

@@ -106,6 +106,8 @@ function fail(error: unknown): void {
 }
 
 process.on('uncaughtException', fail);
+// Whoever read it may be gone; there is nobody else to tell.
+process.stderr.on('error', () => {});
 // The server decides when to end: an interrupt from the terminal reaches both.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 

@@ -36,7 +36,8 @@ export class WarmingPool implements AsyncDisposable {
   /** Every instance that takes memory, warm or taken, by id. */
   readonly #memory = new Map<string, number>();
   readonly #abort = new AbortController();
-  readonly #booting = new Set<Promise<void>>();
+  #booting = 0;
+  #settled: (() => void) | undefined;
   #wanted = 0;
   #backOffMs = FIRST_BACK_OFF_MS;
   #retry: Timer | undefined;
@@ -56,7 +57,7 @@ export class WarmingPool implements AsyncDisposable {
   }
 
   get booting(): number {
-    return this.#booting.size;
+    return this.#booting;
   }
 
   get instanceMemoryMb(): number {
@@ -115,7 +116,7 @@ export class WarmingPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort(new ProviderError('the server is stopping', 'Start it again.'));
     this.#retry?.cancel();
-    await Promise.all(this.#booting);
+    if (this.#booting > 0) await new Promise<void>((resolve) => (this.#settled = resolve));
     await Promise.all(this.#warm.splice(0).map((instance) => instance[Symbol.asyncDispose]()));
   }
 
@@ -123,16 +124,11 @@ export class WarmingPool implements AsyncDisposable {
     if (this.#retry !== undefined) return;
     while (
       !this.#abort.signal.aborted &&
-      this.#booting.size < Math.max(this.#options.warm - this.#warm.length, this.#wanted) &&
+      this.#booting < Math.max(this.#options.warm - this.#warm.length, this.#wanted) &&
       this.affords(this.#options.instanceMemoryMb)
     ) {
-      const boot = this.#bootOne();
-      this.#booting.add(boot);
-      void boot.then(() => {
-        this.#booting.delete(boot);
-        this.onChange();
-        this.#refill();
-      });
+      this.#booting++;
+      void this.#bootOne();
     }
   }
 
@@ -148,9 +144,9 @@ export class WarmingPool implements AsyncDisposable {
         if (index >= 0) this.#warm.splice(index, 1);
       });
     } catch (error) {
+      this.#first.reject(error);
       if (this.#abort.signal.aborted) return;
       this.#lastError = error as Error;
-      this.#first.reject(error);
       const hint = error instanceof ProviderError ? ` Hint: ${error.hint}` : '';
       this.#options.onLog('error', `an instance could not be made: ${this.#lastError.message}${hint}`);
       this.#retry ??= this.#options.clock.setTimer(this.#backOffMs, () => {
@@ -158,6 +154,10 @@ export class WarmingPool implements AsyncDisposable {
         this.#refill();
       });
       this.#backOffMs = Math.min(2 * this.#backOffMs, LAST_BACK_OFF_MS);
+    } finally {
+      if (--this.#booting === 0) this.#settled?.();
+      this.onChange();
+      this.#refill();
     }
   }
 

@@ -25,7 +25,7 @@ export interface ExecutionHost {
 }
 
 /** Statuses with which the runtime ends after an error that it has reported already. */
-const CRASH_STATUSES: readonly (number | null)[] = [128, 129];
+const CRASH_STATUSES: ReadonlySet<number | null> = new Set([128, 129]);
 
 /**
  * One invocation, from the lease of its sandbox to its outcome. It is its own deadline, its sandbox's holder and its
@@ -158,7 +158,7 @@ export class Execution extends Deadline implements InvocationListener, SandboxHo
 
   onLost(loss: SandboxLoss): void {
     const { exit } = loss;
-    const crashedBefore = this.#sandbox!.failedLast && !this.#heard && CRASH_STATUSES.includes(exit?.code ?? null);
+    const crashedBefore = this.#sandbox!.failedLast && !this.#heard && CRASH_STATUSES.has(exit?.code ?? null);
     if (crashedBefore && exit !== null && !this.repeated) {
       this.repeated = true;
       this.queue?.remove(this);

@@ -284,6 +284,7 @@ export class Placement implements AsyncDisposable {
     for (const mb of waitingMb.values()) wanted += Math.ceil(mb / commonMb);
     capacity.want(wanted);
     if (capacity.booting > 0) return;
+    if (capacity.lastError !== undefined) return this.#refuseHopeless();
     // As many rounds as there are accounts: each may need room on instances of its own.
     const seen = new Set<string>();
     for (const { spec } of this.#waiting.requests) {
@@ -296,6 +297,15 @@ export class Placement implements AsyncDisposable {
         this.destroy(sandbox, 'idle, and its memory is needed');
       }
       if (eviction.instance !== undefined) this.#giveUp(eviction.instance, 'idle, and its memory is needed');
+    }
+  }
+
+  /** No instance can be made: whoever's account has none need not wait to be told. */
+  #refuseHopeless(): void {
+    for (const request of this.#waiting.requests) {
+      if (!this.#ladder.instancesOf(request.spec.account)[Symbol.iterator]().next().done) continue;
+      this.#waiting.leave(request);
+      this.#refuse(request);
     }
   }
 
