@@ -38,7 +38,6 @@ export class WarmingPool implements AsyncDisposable {
   readonly #abort = new AbortController();
   #booting = 0;
   #settled: (() => void) | undefined;
-  #wanted = 0;
   #backOffMs = FIRST_BACK_OFF_MS;
   #retry: Timer | undefined;
   readonly #first = Promise.withResolvers<void>();
@@ -89,10 +88,9 @@ export class WarmingPool implements AsyncDisposable {
     return instance;
   }
 
-  /** Makes sure that at least so many instances are coming, beyond those that are warm, as far as memory allows. */
+  /** Makes sure that at least so many instances are coming at this moment, as far as memory allows. */
   want(count: number): void {
-    this.#wanted = count;
-    this.#refill();
+    this.#bootUntil(count);
   }
 
   /** Whether another instance of this size may be made. */
@@ -121,12 +119,12 @@ export class WarmingPool implements AsyncDisposable {
   }
 
   #refill(): void {
-    if (this.#retry !== undefined) return;
-    while (
-      !this.#abort.signal.aborted &&
-      this.#booting < Math.max(this.#options.warm - this.#warm.length, this.#wanted) &&
-      this.affords(this.#options.instanceMemoryMb)
-    ) {
+    this.#bootUntil(this.#options.warm - this.#warm.length);
+  }
+
+  #bootUntil(count: number): void {
+    if (this.#retry !== undefined || this.#abort.signal.aborted) return;
+    while (this.#booting < count && this.affords(this.#options.instanceMemoryMb)) {
       this.#booting++;
       void this.#bootOne();
     }

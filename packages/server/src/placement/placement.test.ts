@@ -180,7 +180,9 @@ test('a function larger than an instance of the pool gets one of its own size', 
   const outcome = await t.invoke(t.spec({ memoryMb: 2048 }), '1');
   assert.equal(outcome.payload.toString(), '1');
   assert.ok(t.fleet.view().instances.some(({ memory }) => memory.total === 2048));
-  await assert.rejects(t.invoke(t.spec({ memoryMb: 10_240 })), { code: 'InvalidParameterValueException' });
+  await assert.rejects(t.invoke(t.spec({ functionName: 'huge', memoryMb: 10_240 })), {
+    code: 'InvalidParameterValueException',
+  });
 });
 
 test('sandboxes of a function that has changed end, those at work when they have finished', async () => {

@@ -85,6 +85,9 @@ export class FakeProvider implements Provider {
     });
     const connect = (): Duplex => {
       const [ours, theirs] = duplexPair();
+      // A pair in memory doesn't tell one side of the other's end, as a socket does.
+      ours.once('close', () => theirs.destroy());
+      theirs.once('close', () => ours.destroy());
       instance.accept(ours);
       return theirs;
     };

@@ -22,11 +22,11 @@ export class MemoryCode implements CodeSource {
   }
 }
 
-/** A function version for tests; its key follows from account, name and version. */
+/** A function version for tests; its key follows from account, name, version and memory size. */
 export function testSpec(overrides: Partial<FunctionSpec> & Pick<FunctionSpec, 'code'>): FunctionSpec {
-  const { account = '111111111111', functionName = 'echo', version = '$LATEST' } = overrides;
+  const { account = '111111111111', functionName = 'echo', version = '$LATEST', memoryMb = 128 } = overrides;
   return {
-    key: `${account}/us-east-1/${functionName}/${version}/1`,
+    key: `${account}/us-east-1/${functionName}/${version}/${memoryMb}`,
     account,
     region: 'us-east-1',
     functionName,
@@ -35,7 +35,7 @@ export function testSpec(overrides: Partial<FunctionSpec> & Pick<FunctionSpec, '
     runtime: 'nodejs26.x',
     architecture: process.arch === 'arm64' ? 'arm64' : 'x86_64',
     handler: 'index.handler',
-    memoryMb: 128,
+    memoryMb,
     timeoutMs: 3_000,
     ephemeralStorageMb: 512,
     environment: {},

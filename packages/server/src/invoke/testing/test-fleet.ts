@@ -117,7 +117,10 @@ export class TestFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.fleet[Symbol.asyncDispose]();
+    const stopped = this.fleet[Symbol.asyncDispose]();
+    // Whatever still runs is not waited for.
+    this.clock.advance(60_000);
+    await stopped;
     await this.provider[Symbol.asyncDispose]();
   }
 }
