@@ -42,7 +42,7 @@ export interface InvocationListener {
  *
  * 1. Never two invocations at once: `invoke` throws while one runs, and before init has ended.
  * 2. An invocation's listener hears of exactly one end, or of none if `onClosed` comes first; nothing afterwards.
- * 3. A frame that is not legal at that moment (kind, stream id, credit, size) closes the stream.
+ * 3. A frame that is not legal at that moment (kind, stream id, size) closes the stream.
  * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE}, the event.
  * 5. `close` may be called at any time and again; `onClosed` is called exactly once, whoever closed; afterwards
  *    nothing is written and nothing is reported.
@@ -55,7 +55,6 @@ export class SafeSandbox implements Disposable {
   #listener: InvocationListener | undefined;
   #chunks: Buffer[] | undefined;
   #received = 0;
-  #credit = 0;
   #ungranted = 0;
   #event: Buffer | undefined;
   #sent = 0;
@@ -101,7 +100,6 @@ export class SafeSandbox implements Disposable {
     const id = (this.#sequence = (this.#sequence % 0xffff_ffff) + 1);
     this.#received = 0;
     this.#ungranted = 0;
-    this.#credit = INITIAL_CREDIT;
     const { frame, inline } = encodeInvoke(id, meta, event);
     this.#stream.write(frame);
     if (inline < event.length) {
@@ -179,8 +177,6 @@ export class SafeSandbox implements Disposable {
 
   #onChunk(stream: number, payload: Buffer): void {
     this.#current(stream);
-    this.#credit -= payload.length;
-    if (this.#credit < 0) throw new FrameError('more chunk bytes than were granted');
     this.#received += payload.length;
     // A response that is too large is read to its end and dropped: the sandbox stays usable, as on AWS.
     if (this.#received > MAX_RESPONSE) this.#chunks = undefined;
@@ -188,7 +184,6 @@ export class SafeSandbox implements Disposable {
     this.#ungranted += payload.length;
     if (this.#ungranted >= GRANT) {
       this.#stream.write(encodeCredit(stream, this.#ungranted));
-      this.#credit += this.#ungranted;
       this.#ungranted = 0;
     }
   }

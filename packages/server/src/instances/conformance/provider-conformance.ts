@@ -112,7 +112,7 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
       const reports = follow(instance);
       instance.assign(tampered.account);
       instance.send({ type: 'place', sandbox: 'bad', spec: tampered });
-      const lost = await reports.wait('bad', 'lost');
+      const lost = await within(reports.wait('bad', 'lost'), 'the refusal');
       assert.equal(lost.exit, null);
     });
 
@@ -122,7 +122,7 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
       instance.assign('222222222222');
       assert.throws(() => instance.assign(specs.echo.account), { name: 'ProviderError' });
       instance.send({ type: 'place', sandbox: 'foreign', spec: specs.echo });
-      await reports.wait('foreign', 'lost');
+      await within(reports.wait('foreign', 'lost'), 'the refusal');
     });
 
     conforms('destroys a sandbox and says so; its slot is used again', async ({ provider, specs }) => {
@@ -132,7 +132,7 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
       const first = await place(instance, reports, specs.count);
       await first.invoke('{}');
       instance.send({ type: 'destroy', sandbox: first.id, reason: 'the test says so' });
-      await reports.wait(first.id, 'lost');
+      await within(reports.wait(first.id, 'lost'), 'the loss');
       const second = await place(instance, reports, specs.count);
       assert.equal(second.slot, first.slot);
       assert.equal(await second.invoke('{}'), '1');
@@ -182,8 +182,7 @@ function follow(instance: Instance): Reports {
         report.type === type && 'sandbox' in report && report.sandbox === sandbox;
       const found = seen.find(matches);
       if (found !== undefined) return Promise.resolve(found as Wanted);
-      const arrival = new Promise<AgentReport>((resolve) => waiting.push({ matches, resolve }));
-      return within(arrival, `"${type}" of ${sandbox}`) as Promise<Wanted>;
+      return new Promise<AgentReport>((resolve) => waiting.push({ matches, resolve })) as Promise<Wanted>;
     },
   };
 }
@@ -199,7 +198,7 @@ interface PlacedSandbox {
 async function place(instance: Instance, reports: Reports, spec: FunctionSpec): Promise<PlacedSandbox> {
   const id = `s-${randomUUID().slice(0, 8)}`;
   instance.send({ type: 'place', sandbox: id, spec });
-  const placed = await Promise.race([reports.wait(id, 'placed'), reports.wait(id, 'lost')]);
+  const placed = await within(Promise.race([reports.wait(id, 'placed'), reports.wait(id, 'lost')]), 'the sandbox');
   if (placed.type === 'lost') throw new Error(`the sandbox was lost: ${placed.reason}`);
   const stream = await instance.claim(placed.connection);
   const initialised = Promise.withResolvers<void>();

@@ -69,6 +69,8 @@ export class LocalProvider implements Provider {
       server.on('connection', (stream) => instance.accept(stream));
       await this.#options.spawner.ready;
       const made = this.#made(instance, removal);
+      // Also when asking fails, and nobody gets to await it.
+      made.catch(() => undefined);
       removal.spawned = true;
       const { memoryMb, cpus } = request;
       this.#options.spawner.send({ type: 'make', instance: request.id, memoryMb, cpus, socket, token });

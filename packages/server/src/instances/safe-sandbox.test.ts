@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { duplexPair } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { encodeCredit, encodeFrame, encodeJson, HEADER_BYTES, INITIAL_CREDIT, Kind } from '@hearth/protocol';
+import { settled } from '../invoke/testing/test-fleet.ts';
+import { SafeSandbox } from './safe-sandbox.ts';
+
+const INIT = {
+  handler: 'h',
+  environment: {},
+  functionName: 'f',
+  version: '1',
+  memoryMb: 128,
+  logGroup: 'g',
+  logStream: 's',
+};
+const META = { requestId: 'r', deadline: 0, arn: 'a', length: 2 };
+
+class Subject {
+  readonly peer: Duplex;
+  readonly sandbox: SafeSandbox;
+  readonly heard: string[] = [];
+  readonly received: Buffer[] = [];
+
+  constructor() {
+    const [ours, peer] = duplexPair();
+    this.peer = peer;
+    peer.on('data', (bytes: Buffer) => this.received.push(bytes));
+    peer.on('error', () => undefined);
+    this.sandbox = new SafeSandbox(ours, {
+      onInitialised: () => this.heard.push('initialised'),
+      onInitFailed: () => this.heard.push('init failed'),
+      onLog: () => this.heard.push('log'),
+      onClosed: (reason) => this.heard.push(`closed: ${reason}`),
+    });
+  }
+
+  async ready(): Promise<void> {
+    this.sandbox.init(INIT);
+    this.peer.write(encodeFrame(Kind.init, 0));
+    await settled();
+  }
+
+  invoke(event = Buffer.from('{}')): void {
+    this.sandbox.invoke({ ...META, length: event.length }, event, {
+      onLog: () => this.heard.push('invocation log'),
+      onResponse: (payload) => this.heard.push(`response: ${payload}`),
+      onError: (document) => this.heard.push(`error: ${document}`),
+      onResponseTooLarge: () => this.heard.push('too large'),
+    });
+  }
+}
+
+test('never two invocations at once, and none before init', async () => {
+  const subject = new Subject();
+  assert.throws(() => subject.invoke(), /silent/);
+  await subject.ready();
+  subject.invoke();
+  assert.throws(() => subject.invoke(), /second invocation/);
+  subject.peer.write(encodeFrame(Kind.end, 1, '1'));
+  await settled();
+  subject.invoke();
+  subject.sandbox.close('enough');
+  assert.throws(() => subject.invoke(), /closed/);
+  assert.deepEqual(subject.heard, ['initialised', 'response: 1', 'closed: enough']);
+});
+
+test('closing is idempotent and silences both sides', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.sandbox.close('first');
+  subject.sandbox.close('second');
+  subject.sandbox[Symbol.dispose]();
+  subject.peer.write(encodeFrame(Kind.end, 1, '1'));
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'closed: first']);
+});
+
+const ILLEGAL: Record<string, Buffer> = {
+  'an end of no invocation': encodeFrame(Kind.end, 0, '1'),
+  'an end of another invocation': encodeFrame(Kind.end, 7, '1'),
+  'a second init': encodeFrame(Kind.init, 0),
+  'a control message': encodeJson(Kind.control, 0, { type: 'ready' }),
+  'an invoke': encodeFrame(Kind.invoke, 1, ''),
+  'a hello': encodeFrame(Kind.hello, 0, '{}'),
+  'an unknown kind': Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]),
+  'a length over the limit': Buffer.from([0, 0, 0, 99, 4, 0, 0, 0, 1, 0, 0, 0]),
+  'credit without its number': encodeFrame(Kind.credit, 1, 'x'),
+};
+for (const [name, bytes] of Object.entries(ILLEGAL)) {
+  test(`closes on ${name}`, async () => {
+    const subject = new Subject();
+    await subject.ready();
+    subject.invoke();
+    subject.peer.write(bytes);
+    await settled();
+    assert.match(subject.heard.at(-1)!, /^closed: protocol error/);
+    assert.equal(subject.heard.length, 2);
+  });
+}
+
+test('what is read of a long response is granted again', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.received.length = 0;
+  for (let sent = 0; sent < 4 * INITIAL_CREDIT; sent += 128 * 1024) {
+    subject.peer.write(encodeFrame(Kind.chunk, 1, Buffer.alloc(128 * 1024)));
+  }
+  await settled();
+  const granted = subject.received
+    .filter((bytes) => bytes.readUInt32LE(4) === Kind.credit)
+    .reduce((sum, bytes) => sum + bytes.readUInt32LE(HEADER_BYTES), 0);
+  assert.equal(granted, 4 * INITIAL_CREDIT);
+});
+
+test('an event of megabytes waits for credit', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.received.length = 0;
+  subject.invoke(Buffer.alloc(3_000_000));
+  await settled();
+  const sent = (): number => subject.received.reduce((sum, { length }) => sum + length, 0);
+  assert.ok(sent() < INITIAL_CREDIT + 200 * 1024, `${sent()} bytes without credit`);
+  subject.peer.write(encodeCredit(1, 3_000_000));
+  await settled();
+  assert.ok(sent() > 3_000_000);
+});
+
+test('any bytes whatever neither throw nor are reported twice', async () => {
+  const frame = fc
+    .tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 2 }), fc.uint8Array({ maxLength: 40 }))
+    .map(([kind, stream, payload]) => {
+      const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+      bytes.writeUInt32LE(payload.length, 0);
+      bytes.writeUInt32LE(kind, 4);
+      bytes.writeUInt32LE(stream, 8);
+      bytes.set(payload, HEADER_BYTES);
+      return bytes;
+    });
+  const noise = fc.oneof(
+    frame,
+    frame,
+    fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)),
+  );
+  const property = fc.asyncProperty(fc.array(noise), fc.boolean(), async (pieces, initialised) => {
+    const subject = new Subject();
+    if (initialised) {
+      await subject.ready();
+      subject.invoke();
+    }
+    for (const bytes of pieces) subject.peer.write(bytes);
+    await settled();
+    subject.sandbox.close('the test is over');
+    const ends = subject.heard.filter((line) => /^(response|error|too large)/.test(line));
+    assert.ok(ends.length <= 1);
+    assert.equal(subject.heard.filter((line) => line.startsWith('closed')).length, 1);
+  });
+  await fc.assert(property, { numRuns: 100 });
+});
