@@ -4,7 +4,7 @@ import { closeFd, O_RDONLY, openFd } from '@hearth/linux';
 import { cpuShare, type FromAgent, type FunctionSpec, type StartPath } from '@hearth/protocol';
 import type { CodeCache } from './code-cache/cache.ts';
 import { execOrder } from './sandbox/exec.ts';
-import { giveMounts } from './sandbox/mounts.ts';
+import { type Gift, giveMounts } from './sandbox/mounts.ts';
 import { DEFAULT_VOLUME_MB, type Slot } from './sandbox/slot.ts';
 import type { Slots } from './sandbox/slots.ts';
 import type { SandboxEnd, ZygoteClient } from './zygote/client.ts';
@@ -22,6 +22,8 @@ interface Sandbox {
   pid: number;
   /** Descriptor of its mount namespace. */
   mounts: number | undefined;
+  /** Whether its `/tmp` is mounted. */
+  hasVolume: boolean;
   spec: FunctionSpec | undefined;
   ended: boolean;
 }
@@ -70,9 +72,10 @@ export class Sandboxes {
     const started = performance.now();
     try {
       const cached = this.#code.has(spec.code.sha256);
-      const code = await this.#code.get(spec.account, spec.code);
+      const coming = this.#obtain(spec);
+      const code = await this.#codeFor(spec, coming);
       const codeReady = performance.now();
-      const { sandbox, path, reason } = await this.#obtain(spec);
+      const { sandbox, path, reason } = await coming;
       if (this.#unwanted.delete(id)) {
         this.#kill(sandbox);
         this.#send({ type: 'lost', sandbox: id, reason: 'destroyed while it was made', exit: null, maxMemoryMb: 0 });
@@ -82,7 +85,7 @@ export class Sandboxes {
       sandbox.spec = spec;
       this.#placed.set(id, sandbox);
       sandbox.slot.limitMemory(spec.memoryMb);
-      giveMounts(sandbox.mounts!, [{ source: code, target: '/var/task', readOnly: true }]);
+      this.#giveMounts(sandbox, { source: code, target: '/var/task', readOnly: true });
       this.#send({
         type: 'placed',
         sandbox: id,
@@ -128,6 +131,7 @@ export class Sandboxes {
     this.#placed.delete(sandbox.id);
     sandbox.ended = true;
     if (sandbox.mounts !== undefined) closeFd(sandbox.mounts);
+    sandbox.mounts = undefined;
     const spare = this.#spares.indexOf(sandbox);
     if (spare >= 0) this.#spares.splice(spare, 1);
     const { maxBytes, outOfMemory } = sandbox.slot.memoryStory();
@@ -141,6 +145,28 @@ export class Sandboxes {
 
   #kill(sandbox: Sandbox): void {
     if (!sandbox.ended) sandbox.slot.cgroup.kill();
+  }
+
+  /** The code, fetched while the sandbox is made; without code the sandbox is of no use. */
+  async #codeFor(spec: FunctionSpec, coming: Promise<{ sandbox: Sandbox }>): Promise<string> {
+    try {
+      return await this.#code.get(spec.account, spec.code);
+    } catch (error) {
+      coming.then(
+        ({ sandbox }) => this.#kill(sandbox),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  /** Mounts what the sandbox needs by now, all at one visit. */
+  #giveMounts(sandbox: Sandbox, ...gifts: Gift[]): void {
+    const { slot, mounts, hasVolume } = sandbox;
+    if (mounts === undefined) throw new Error('it ended before it could be given its mounts');
+    if (!hasVolume) gifts.push({ source: slot.volume, target: '/tmp', readOnly: false });
+    sandbox.hasVolume = true;
+    giveMounts(mounts, gifts);
   }
 
   async #obtain(spec: FunctionSpec): Promise<{ sandbox: Sandbox; path: StartPath; reason: string }> {
@@ -176,6 +202,7 @@ export class Sandboxes {
       slot,
       pid: 0,
       mounts: undefined,
+      hasVolume: false,
       spec: undefined,
       ended: false,
     };
@@ -188,7 +215,7 @@ export class Sandboxes {
       const order = { sandbox: connection, slot: slot.number, token, spare };
       sandbox.pid = await zygote.fork(exec === undefined ? order : { ...order, exec });
       sandbox.mounts = openFd(`/proc/${sandbox.pid}/ns/mnt`, O_RDONLY);
-      giveMounts(sandbox.mounts, [{ source: slot.volume, target: '/tmp', readOnly: false }]);
+      if (spare) this.#giveMounts(sandbox);
       return sandbox;
     } catch (error) {
       // What was forked is reaped and its slot comes back through `died`; what wasn't comes back here.

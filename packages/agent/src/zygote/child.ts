@@ -66,21 +66,21 @@ export function becomeSandbox(order: ForkOrder, handles: Handles): number {
     closeFd(procs);
   }
   setsid();
+  unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP);
+  // From here on the agent can give it mounts, while it goes on with what is its own to do.
+  writeFd(EVENTS_FD, Buffer.from(`${JSON.stringify({ event: 'prepared', sandbox: order.sandbox })}\n`));
   const netns = openAt(handles.netns, String(order.slot), O_RDONLY);
   setns(netns, CLONE_NEWNET);
   closeFd(netns);
   fchdir(handles.socketDirectory);
   const stream = hello(handles.socketName, { role: 'sandbox', token: order.token });
   const stdio = hello(handles.socketName, { role: 'stdio', token: order.token });
-  unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP);
   chdir('/');
   mountProc();
   setHostname(`sandbox-${order.slot}`);
   dup2(stdio, 1);
   dup2(stdio, 2);
   closeFd(stdio);
-  const prepared = Buffer.from(`${JSON.stringify({ event: 'prepared', sandbox: order.sandbox })}\n`);
-  writeFd(EVENTS_FD, prepared);
   for (const fd of [...handles.cgroups, handles.socketDirectory, handles.netns, EVENTS_FD]) closeFd(fd);
   setLimit('nofile', MAX_DESCRIPTORS);
   setLimit('core', 0);

@@ -101,6 +101,8 @@ export class ZygoteClient implements Disposable {
       case 'prepared':
         return this.#prepared(event.sandbox);
       case 'unprepared':
+        // Already given mounts, perhaps: then its end is reported by `dead`, and why only here.
+        process.stderr.write(`hearth agent: a sandbox could not be set up: ${event.message}\n`);
         this.#pending.get(event.sandbox)?.reject(new Error(event.message));
         this.#pending.delete(event.sandbox);
         return;
