@@ -5,6 +5,8 @@ import { bindMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY } fro
 
 /** The first sandbox's user; each slot has its own. */
 const FIRST_SANDBOX_UID = 1000;
+/** More than an instance has slots: a process whose user has no entry gets an error from `os.homedir()`. */
+const SANDBOX_USERS = 4096;
 
 /** Where systemd-resolved keeps the real servers when `/etc/resolv.conf` names only itself, on loopback. */
 const UPSTREAM_RESOLVER = '/run/systemd/resolve/resolv.conf';
@@ -15,9 +17,11 @@ const READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 export function writeEtc(directory: string): void {
   const write = (name: string, text: string): void => fs.writeFileSync(join(directory, name), text);
-  const user = `sbx_user:x:${FIRST_SANDBOX_UID}:${FIRST_SANDBOX_UID}::/tmp:/sbin/nologin`;
-  write('passwd', `root:x:0:0:root:/:/sbin/nologin\n${user}\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n`);
-  write('group', `root:x:0:\nsbx_user:x:${FIRST_SANDBOX_UID}:\nnogroup:x:65534:\n`);
+  const ids = Array.from({ length: SANDBOX_USERS }, (_, slot) => FIRST_SANDBOX_UID + slot);
+  const users = ids.map((id) => `sbx_user${id}:x:${id}:${id}::/tmp:/sbin/nologin\n`).join('');
+  const groups = ids.map((id) => `sbx_user${id}:x:${id}:\n`).join('');
+  write('passwd', `root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n${users}`);
+  write('group', `root:x:0:\nnogroup:x:65534:\n${groups}`);
   write('hosts', '127.0.0.1 localhost\n::1 localhost\n');
   write('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
   write('resolv.conf', resolver());
