@@ -4,7 +4,6 @@ import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
-import { roomByEviction } from './eviction.ts';
 import { FunctionPool } from './function-pool.ts';
 import { IdleKeeper } from './idle-keeper.ts';
 import { Initialiser } from './initialiser.ts';
@@ -14,6 +13,7 @@ import type { Rung } from './ladder.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { CredentialsFor, LogSink, ServerLog } from './ports.ts';
+import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 import { Starter } from './starter.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -60,8 +60,7 @@ export class Placement implements AsyncDisposable {
   readonly #waiting: WaitingRoom;
   readonly #endings: DeadlineQueue;
   readonly #emptyInstances: DeadlineQueue;
-  /** Accounts for which an instance of uncommon size is being made. */
-  readonly #uncommon = new Set<string>();
+  readonly #roomMaker: RoomMaker;
   #closed = false;
   /** Requests refused for want of room, and sandboxes ended to make some. */
   throttled = 0;
@@ -93,8 +92,18 @@ export class Placement implements AsyncDisposable {
       options.waitMs,
       (request) => this.#attempt(request),
       (request) => this.#refuse(request),
-      () => this.#makeRoom(),
+      () => this.#roomMaker.makeRoom(),
     );
+    this.#roomMaker = new RoomMaker({
+      ...options,
+      ladder: this.#ladder,
+      instances: this.#instances,
+      waiting: this.#waiting,
+      onBooted: (instance, account) => this.#onBooted(instance, account),
+      onEvicted: (sandbox) => this.#evict(sandbox, 'idle, and its memory is needed'),
+      onGivenUp: (instance) => this.#giveUp(instance, 'idle, and its memory is needed'),
+      onHopeless: (request) => this.#refuse(request),
+    });
     this.#endings = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
       const sandbox = due as Sandbox;
       this.#giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
@@ -170,8 +179,7 @@ export class Placement implements AsyncDisposable {
     if (this.#waiting.size > 0) {
       const starved = this.#waiting.overdue(STARVED_MS);
       if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
-        this.evicted++;
-        return this.destroy(sandbox, 'a request of another function has waited for too long');
+        return this.#evict(sandbox, 'a request of another function has waited for too long');
       }
       const next = pool.waiting.values().next().value;
       if (next !== undefined) {
@@ -235,7 +243,7 @@ export class Placement implements AsyncDisposable {
     if (this.#closed) return request.reject(stopping());
     if (this.#attempt(request)) return;
     this.#waiting.enter(request);
-    this.#makeRoom();
+    this.#roomMaker.makeRoom();
   }
 
   #attempt(request: PlacementRequest): boolean {
@@ -271,62 +279,15 @@ export class Placement implements AsyncDisposable {
     return managed;
   }
 
-  /** Step 5: has instances made for those who wait, or idle sandboxes ended. */
-  #makeRoom(): void {
-    const { capacity, overheadMb } = this.#options;
-    const commonMb = capacity.instanceMemoryMb - overheadMb;
-    const waitingMb = new Map<string, number>();
-    for (const { spec } of this.#waiting.requests) {
-      if (spec.memoryMb > commonMb) this.#bootUncommon(spec);
-      else waitingMb.set(spec.account, (waitingMb.get(spec.account) ?? 0) + spec.memoryMb);
-    }
-    let wanted = 0;
-    for (const mb of waitingMb.values()) wanted += Math.ceil(mb / commonMb);
-    capacity.want(wanted);
-    if (capacity.booting > 0) return;
-    if (capacity.lastError !== undefined) return this.#refuseHopeless();
-    // As many rounds as there are accounts: each may need room on instances of its own.
-    const seen = new Set<string>();
-    for (const { spec } of this.#waiting.requests) {
-      if (seen.has(spec.account)) continue;
-      seen.add(spec.account);
-      const instances = this.#ladder.instancesOf(spec.account);
-      const eviction = roomByEviction(spec, instances, this.#instances);
-      for (const sandbox of eviction.sandboxes) {
-        this.evicted++;
-        this.destroy(sandbox, 'idle, and its memory is needed');
-      }
-      if (eviction.instance !== undefined) this.#giveUp(eviction.instance, 'idle, and its memory is needed');
-    }
+  #evict(sandbox: Sandbox, reason: string): void {
+    this.evicted++;
+    this.destroy(sandbox, reason);
   }
 
-  /** No instance can be made: whoever's account has none need not wait to be told. */
-  #refuseHopeless(): void {
-    for (const request of this.#waiting.requests) {
-      if (!this.#ladder.instancesOf(request.spec.account)[Symbol.iterator]().next().done) continue;
-      this.#waiting.leave(request);
-      this.#refuse(request);
-    }
-  }
-
-  #bootUncommon(spec: FunctionSpec): void {
-    const { capacity, overheadMb, onLog } = this.#options;
-    const memoryMb = spec.memoryMb + overheadMb;
-    if (this.#uncommon.has(spec.account) || !capacity.affords(memoryMb)) return;
-    this.#uncommon.add(spec.account);
-    capacity
-      .boot(memoryMb)
-      .then((instance) => {
-        if (this.#closed) return instance[Symbol.asyncDispose]();
-        const managed = this.#adopt(instance, spec.account, 'none');
-        this.#emptyInstances.add(managed, this.#options.clock.now());
-        return undefined;
-      })
-      .catch((error: Error) => onLog('error', `an instance of ${memoryMb} MB could not be made: ${error.message}`))
-      .finally(() => {
-        this.#uncommon.delete(spec.account);
-        this.#waiting.retry();
-      });
+  /** An instance of uncommon size has come; it goes again if nobody uses it. */
+  async #onBooted(instance: Instance, account: string): Promise<void> {
+    if (this.#closed) return instance[Symbol.asyncDispose]();
+    this.#emptyInstances.add(this.#adopt(instance, account, 'none'), this.#options.clock.now());
   }
 
   #refuse(request: PlacementRequest): void {

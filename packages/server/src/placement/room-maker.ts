@@ -1,0 +1,92 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Instance } from '../instances/provider.ts';
+import { roomByEviction } from './eviction.ts';
+import type { Ladder } from './ladder.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import type { PlacementRequest } from './placement-request.ts';
+import type { ServerLog } from './ports.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+export interface RoomMakerOptions {
+  readonly capacity: WarmingPool;
+  readonly ladder: Ladder;
+  readonly instances: ReadonlySet<ManagedInstance>;
+  readonly waiting: WaitingRoom;
+  readonly overheadMb: number;
+  readonly onLog: ServerLog;
+  /** Takes an instance of uncommon size that was made for this account. */
+  readonly onBooted: (instance: Instance, account: string) => Promise<void>;
+  readonly onEvicted: (sandbox: Sandbox) => void;
+  /** This instance has to go as a whole. */
+  readonly onGivenUp: (instance: ManagedInstance) => void;
+  /** Nothing can be done for this request, which waits no longer. */
+  readonly onHopeless: (request: PlacementRequest) => void;
+}
+
+/** The last step of the ladder: has instances made for those who wait, or idle sandboxes ended. */
+export class RoomMaker {
+  readonly #options: RoomMakerOptions;
+  /** Accounts for which an instance of uncommon size is being made. */
+  readonly #uncommon = new Set<string>();
+
+  constructor(options: RoomMakerOptions) {
+    this.#options = options;
+  }
+
+  /** To be called when a request has begun to wait, and when something has changed and some still wait. */
+  makeRoom(): void {
+    const { capacity, overheadMb, waiting } = this.#options;
+    const commonMb = capacity.instanceMemoryMb - overheadMb;
+    const waitingMb = new Map<string, number>();
+    for (const { spec } of waiting.requests) {
+      if (spec.memoryMb > commonMb) this.#bootUncommon(spec);
+      else waitingMb.set(spec.account, (waitingMb.get(spec.account) ?? 0) + spec.memoryMb);
+    }
+    let wanted = 0;
+    for (const mb of waitingMb.values()) wanted += Math.ceil(mb / commonMb);
+    capacity.want(wanted);
+    if (capacity.booting > 0) return;
+    if (capacity.lastError === undefined) this.#evict();
+    else this.#refuseHopeless();
+  }
+
+  /** One round for each account: each needs room on instances of its own. */
+  #evict(): void {
+    const { ladder, instances, waiting, onEvicted, onGivenUp } = this.#options;
+    const seen = new Set<string>();
+    for (const { spec } of waiting.requests) {
+      if (seen.has(spec.account)) continue;
+      seen.add(spec.account);
+      const eviction = roomByEviction(spec, ladder.instancesOf(spec.account), instances);
+      for (const sandbox of eviction.sandboxes) onEvicted(sandbox);
+      if (eviction.instance !== undefined) onGivenUp(eviction.instance);
+    }
+  }
+
+  /** No instance can be made: whoever's account has none need not wait to be told. */
+  #refuseHopeless(): void {
+    const { ladder, waiting, onHopeless } = this.#options;
+    for (const request of waiting.requests) {
+      if (!ladder.instancesOf(request.spec.account)[Symbol.iterator]().next().done) continue;
+      waiting.leave(request);
+      onHopeless(request);
+    }
+  }
+
+  #bootUncommon(spec: FunctionSpec): void {
+    const { capacity, overheadMb, onLog, onBooted, waiting } = this.#options;
+    const memoryMb = spec.memoryMb + overheadMb;
+    if (this.#uncommon.has(spec.account) || !capacity.affords(memoryMb)) return;
+    this.#uncommon.add(spec.account);
+    capacity
+      .boot(memoryMb)
+      .then((instance) => onBooted(instance, spec.account))
+      .catch((error: Error) => onLog('error', `an instance of ${memoryMb} MB could not be made: ${error.message}`))
+      .finally(() => {
+        this.#uncommon.delete(spec.account);
+        waiting.retry();
+      });
+  }
+}
