@@ -147,12 +147,25 @@ export function umount(target: string, flags = 0): void {
   check(umountCall(target, flags), 'umount2', target);
 }
 
-/** pivot_root(2) with the trick of its manual page: the old root is stacked on the new one, then detached. */
+/**
+ * Makes `root`, a mount point, the root of this mount namespace, for good; what was there before is gone. pivot_root(2)
+ * with the trick of its manual page: the old root is stacked on the new one, then detached.
+ *
+ * Works for a process in a chroot as well, whose root is no mount point, and which may not make user namespaces:
+ * entering one's own mount namespace leads out of it, see setns(2).
+ */
 export function pivotInto(root: string): void {
-  chdir(root);
+  const directory = openDirectory(root);
+  const namespace = openFd('/proc/self/ns/mnt', O_RDONLY);
+  // setns(2) wants a root and a working directory that no other thread shares.
+  unshare(CLONE_FS);
+  setns(namespace, CLONE_NEWNS);
+  fchdir(directory);
   check(pivotRootCall(architecture.syscalls['pivot_root'], '.', '.'), 'pivot_root', root);
   umount('.', MNT_DETACH);
   chdir('/');
+  closeFd(namespace);
+  closeFd(directory);
 }
 
 const AT_FDCWD = -100;
