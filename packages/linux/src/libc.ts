@@ -77,6 +77,7 @@ const readCall = libc.func('long read(int, void*, ulong)');
 const writeCall = libc.func('long write(int, const void*, ulong)');
 const pollCall = libc.func('int poll(void*, ulong, int)');
 const fchdirCall = libc.func('int fchdir(int)');
+const chrootCall = libc.func('int chroot(const char*)');
 const chdirCall = libc.func('int chdir(const char*)');
 const socketCall = libc.func('int socket(int, int, int)');
 const connectCall = libc.func('int connect(int, const void*, uint)');
@@ -166,6 +167,22 @@ export function pivotInto(root: string): void {
   chdir('/');
   closeFd(namespace);
   closeFd(directory);
+}
+
+/**
+ * Sets how mounts of this thread's whole mount namespace propagate, with {@link MS_PRIVATE} or {@link MS_SLAVE}, also
+ * from within a chroot, where the namespace's root has no path.
+ */
+export function setPropagation(kind: number): void {
+  const root = openDirectory('/');
+  const namespace = openFd('/proc/self/ns/mnt', O_RDONLY);
+  unshare(CLONE_FS);
+  setns(namespace, CLONE_NEWNS);
+  mount(null, '/', null, kind | MS_REC);
+  fchdir(root);
+  check(chrootCall('.'), 'chroot');
+  closeFd(namespace);
+  closeFd(root);
 }
 
 const AT_FDCWD = -100;

@@ -191,7 +191,7 @@ function credentialsFor(account: string): SessionCredentials {
 /** A process of its own with root's privileges, in a mount namespace that nobody else sees. */
 function startSpawner(data: string, uid: number): ReturnType<typeof spawn> {
   const program = fileURLToPath(import.meta.resolve('@hearth/spawner/main'));
-  const namespace = ['--mount', '--propagation', 'private'];
+  const namespace = ['--mount', '--propagation', 'unchanged'];
   return spawn('unshare', [...namespace, process.execPath, '--no-warnings', program, data, String(uid)], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });

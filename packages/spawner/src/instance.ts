@@ -170,7 +170,7 @@ function spawnFirst(config: InitConfig, cgroup: Cgroup): ChildProcess {
   const enter = 'n=$1; shift; while [ $n -gt 0 ]; do echo 0 > "$1"; shift; n=$((n-1)); done; exec "$@"';
   const entrances = cgroup.entrances();
   const shell = ['sh', '-c', enter, 'sh', String(entrances.length), ...entrances];
-  const init = ['unshare', '--mount', '--propagation', 'slave', node, '--no-warnings', join(dist, 'init.mjs')];
+  const init = ['unshare', '--mount', '--propagation', 'unchanged', node, '--no-warnings', join(dist, 'init.mjs')];
   return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...shell, ...init], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HEARTH_INIT: JSON.stringify(config) },

@@ -9,7 +9,7 @@ import { Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { machineCgroup } from '@hearth/linux';
+import { machineCgroup, MS_PRIVATE, setPropagation } from '@hearth/linux';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { LocalInstance, type Parts } from './instance.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -111,6 +111,8 @@ process.stderr.on('error', () => {});
 // The server decides when to end: an interrupt from the terminal reaches both.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+// Mounts are seen here and in the instances, not on the machine.
+setPropagation(MS_PRIVATE);
 await removeLeftovers(cgroup, directory);
 cgroup.make();
 // The server alone walks into the groups, to freeze and to measure.

@@ -2,7 +2,7 @@
  * First step of an instance, still with the machine's rights, in a mount namespace of its own: builds the instance's
  * file tree, moves into it for good, and goes on as `enter` in the instance's other namespaces.
  */
-import { execve, pivotInto, writeFd } from '@hearth/linux';
+import { execve, MS_SLAVE, pivotInto, setPropagation, writeFd } from '@hearth/linux';
 import { CONTROL_FD, type InitConfig } from '../instance.ts';
 import { buildRoot, ENTER, NODE } from './root.ts';
 
@@ -11,6 +11,8 @@ const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 try {
   const config = JSON.parse(process.env['HEARTH_INIT'] ?? '') as InitConfig;
+  // What the spawner mounts must still arrive here, and nothing from here there.
+  setPropagation(MS_SLAVE);
   buildRoot(config);
   pivotInto(config.stage);
   const options = [...NAMESPACES, '--propagation', 'slave', '--fork', '--kill-child=SIGKILL'];
