@@ -87,7 +87,10 @@ export class OperatorEndpoints {
       'x-amzn-requestid',
       requestId,
     ]);
-    await pipeline(code.stream, response);
+    await pipeline(code.stream, response).catch((error: NodeJS.ErrnoException) => {
+      // The client has gone, which it may; also once it has all the bytes it was told of.
+      if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    });
   }
 
   /** The log of `function`, one JSON object a line; with `follow=1` until the client goes away. */
