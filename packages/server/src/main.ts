@@ -56,6 +56,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   process.stderr.on('error', () => {});
 
   const spawnerProcess = startSpawner(data, user.uid);
+  const spawnerEnded = once(spawnerProcess, 'exit');
   const spawner = new SpawnerClient(spawnerProcess.stdio[3] as unknown as Duplex);
   const metadata = await SqliteMetadataStore.open(join(data, 'functions.db'));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
@@ -146,9 +147,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await provider[Symbol.asyncDispose]();
     await functions[Symbol.asyncDispose]();
     await Promise.all([metadata[Symbol.asyncDispose](), logs[Symbol.asyncDispose]()]);
-    const ended = once(spawnerProcess, 'exit');
     spawner[Symbol.dispose]();
-    await ended;
+    await spawnerEnded;
     closed.resolve(code);
   }
   spawnerProcess.once('exit', (code, signal) => {
