@@ -89,6 +89,8 @@ function child(order: ForkOrder): void {
   }
   if (order.exec !== undefined) {
     const { environment, options } = order.exec;
+    // The server speaks first once /var/task is mounted. Node may read that as it starts: NODE_OPTIONS can name files there.
+    pollReadable([stream]);
     const argv = ['node', ...options, `${RUNTIME}/exec.mjs`];
     execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
   }
