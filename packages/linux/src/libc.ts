@@ -234,6 +234,7 @@ export const O_RDWR = 2;
 export const O_DIRECTORY = 0o200000;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
 /** O_DIRECTORY differs between architectures. */
 const DIRECTORY = process.arch === 'arm64' ? 0o40000 : O_DIRECTORY;
 
@@ -409,10 +410,22 @@ function signalSet(signal: number): Buffer {
   return set;
 }
 
-/** Blocks SIGCHLD and gives a descriptor that can be read when a child has ended. */
+/**
+ * Blocks SIGCHLD in this thread and gives a descriptor that becomes readable when a child has ended. Not every time:
+ * signals are the whole process's, and a thread that blocks none, as Node's own threads do, may take one away.
+ */
 export function childSignalFd(): number {
   check(sigprocmaskCall(SIG_BLOCK, signalSet(SIGCHLD), null), 'sigprocmask');
-  return check(signalfdCall(-1, signalSet(SIGCHLD), O_CLOEXEC), 'signalfd');
+  return check(signalfdCall(-1, signalSet(SIGCHLD), O_CLOEXEC | O_NONBLOCK), 'signalfd');
+}
+
+/** Takes the signals that wait at a descriptor of {@link childSignalFd}, if there are any. */
+export function takeChildSignals(fd: number): void {
+  const SIGNAL_BYTES = 128;
+  const into = Buffer.alloc(SIGNAL_BYTES);
+  if (Number(readCall(fd, into, into.length)) < 0 && koffi.errno() !== koffi.os.errno['EAGAIN']) {
+    throw new SystemCallError('read', koffi.errno(), 'signalfd');
+  }
 }
 
 /** Undoes what {@link childSignalFd} did to the signal mask. */

@@ -23,6 +23,7 @@ import {
   reap,
   sandboxFilter,
   setns,
+  takeChildSignals,
   trimHeap,
   unblockChildSignal,
   unshare,
@@ -108,16 +109,17 @@ function obey(order: ForkOrder): boolean {
   return false;
 }
 
+/** An end whose signal went to another of Node's threads is noticed after this long at most. */
+const REAP_MS = 25;
+
 /** Reads orders and reaps children until the agent hangs up. @returns the order to carry out, in a child only. */
 function serve(): ForkOrder | undefined {
   let text = '';
   const piece = Buffer.alloc(64 * 1024);
   for (;;) {
-    const [ordered, ended] = pollReadable([ORDERS_FD, children]);
-    if (ended) {
-      readFd(children, piece);
-      for (let end = reap(); end !== undefined; end = reap()) say({ event: 'dead', ...end });
-    }
+    const [ordered] = pollReadable([ORDERS_FD, children], REAP_MS);
+    takeChildSignals(children);
+    for (let end = reap(); end !== undefined; end = reap()) say({ event: 'dead', ...end });
     if (!ordered) continue;
     const length = readFd(ORDERS_FD, piece);
     if (length === 0) return undefined;
