@@ -225,13 +225,13 @@ describe('a function', () => {
          setInterval(() => ticks++, 10);
          export const handler = async () => ticks;`,
       );
-      const before = await hearth.invoke('ticker');
+      const earlier = await hearth.invoke('ticker');
       // A second and a half, in which another function runs.
       await hearth.invoke('who', { ms: 1500 });
       const later = await hearth.invoke('ticker');
       assert.equal(later.startPath, 'warm');
       // 150 if it had run; a few may pass before the freeze and at the thaw.
-      assert.ok(later.payload - before.payload < 50, `${later.payload - before.payload} ticks`);
+      assert.ok(later.payload - earlier.payload < 50, `${later.payload - earlier.payload} ticks`);
     });
 
     it('a runtime started anew where NODE_OPTIONS asks for it', async () => {
