@@ -3,7 +3,7 @@ import { Server } from '../client/server.ts';
 import { formatAge, formatBytes } from '../output/amounts.ts';
 import { table } from '../output/table.ts';
 
-/** Lists the functions of the account. */
+/** Lists the functions of the account. Not their states: ListFunctions leaves those out, as on AWS. */
 export async function ls(options: { json?: boolean }): Promise<void> {
   const functions = await listFunctions(new Server());
   if (options.json === true) {
@@ -22,9 +22,6 @@ export async function ls(options: { json?: boolean }): Promise<void> {
     `${found.Timeout ?? '-'} s`,
     formatBytes(found.CodeSize),
     found.LastModified === undefined ? '-' : formatAge(Date.now() - Date.parse(found.LastModified)),
-    found.LastUpdateStatus === 'InProgress' ? 'updating' : (found.State ?? '-').toLowerCase(),
   ]);
-  process.stdout.write(
-    table(['NAME', 'RUNTIME', 'HANDLER', '>MEMORY', '>TIMEOUT', '>SIZE', '>CHANGED', 'STATE'], rows),
-  );
+  process.stdout.write(table(['NAME', 'RUNTIME', 'HANDLER', '>MEMORY', '>TIMEOUT', '>SIZE', '>CHANGED'], rows));
 }
