@@ -100,18 +100,18 @@ describe('the hearth command', () => {
     const exit = once(following, 'exit');
     try {
       // Until it is connected, what is printed now may be missed or not: so print until it comes.
-      let seen = false;
+      const seen = new AbortController();
       const watching = (async () => {
         for await (const line of createInterface({ input: following.stdout })) {
           if (line.endsWith('\tINFO\tgreeting Grace')) {
-            seen = true;
+            seen.abort();
             return;
           }
         }
       })();
-      while (!seen && following.exitCode === null) await hearth.invoke('greeter', { name: 'Grace' });
+      while (!seen.signal.aborted && following.exitCode === null) await hearth.invoke('greeter', { name: 'Grace' });
       await watching;
-      assert.ok(seen);
+      assert.ok(seen.signal.aborted);
     } finally {
       following.kill('SIGINT');
     }
