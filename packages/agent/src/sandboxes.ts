@@ -39,7 +39,9 @@ export class Sandboxes {
   readonly #placed = new Map<string, Sandbox>();
   readonly #bySlot = new Map<number, Sandbox>();
   readonly #spares: Sandbox[] = [];
-  /** Destroyed by the server while they were still being made. */
+  /** Being made for the server, by its ids. */
+  readonly #placing = new Set<string>();
+  /** Of these, the ones that the server doesn't want any more. */
   readonly #unwanted = new Set<string>();
   #spareTarget = 0;
   #sparesComing = 0;
@@ -70,13 +72,14 @@ export class Sandboxes {
   /** Makes a sandbox for a function version; answers the server with `placed` or `lost`. */
   async place(id: string, spec: FunctionSpec): Promise<void> {
     const started = performance.now();
+    this.#placing.add(id);
     try {
       const cached = this.#code.has(spec.code.sha256);
       const coming = this.#obtain(spec);
       const code = await this.#codeFor(spec, coming);
       const codeReady = performance.now();
       const { sandbox, path, reason } = await coming;
-      if (this.#unwanted.delete(id)) {
+      if (this.#unwanted.has(id)) {
         this.#kill(sandbox);
         this.#send({ type: 'lost', sandbox: id, reason: 'destroyed while it was made', exit: null, maxMemoryMb: 0 });
         return;
@@ -98,8 +101,10 @@ export class Sandboxes {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#placed.delete(id);
-      this.#unwanted.delete(id);
       this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0 });
+    } finally {
+      this.#placing.delete(id);
+      this.#unwanted.delete(id);
     }
   }
 
@@ -110,8 +115,8 @@ export class Sandboxes {
 
   destroy(id: string): void {
     const sandbox = this.#placed.get(id);
-    if (sandbox === undefined) this.#unwanted.add(id);
-    else this.#kill(sandbox);
+    if (sandbox !== undefined) this.#kill(sandbox);
+    else if (this.#placing.has(id)) this.#unwanted.add(id);
   }
 
   usage(ids: readonly string[]): { sandbox: string; usedBytes: number; maxBytes: number }[] {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Cgroup, mount, MS_BIND, MS_SHARED } from '@hearth/linux';
 import type { AgentConfig } from '@hearth/protocol';
 import { createInterface } from 'node:readline';
+import { removeDirectory } from './leftovers.ts';
 import { instanceUid, UIDS_PER_INSTANCE } from './names.ts';
 import type { Network, InstanceNetwork } from './network.ts';
 import { endProcesses } from './processes.ts';
@@ -143,7 +144,7 @@ export class LocalInstance {
       this.#volumes.unmount(volumes);
     }
     this.cgroup.remove();
-    fs.rmSync(this.#directory, { recursive: true, force: true });
+    removeDirectory(this.#directory);
   }
 
   #volumesDirectory(): string {

@@ -7,5 +7,10 @@ import { endProcesses } from './processes.ts';
 export async function removeLeftovers(cgroup: Cgroup, directory: string): Promise<void> {
   if (fs.existsSync(cgroup.directories.pids)) await endProcesses(cgroup);
   cgroup.remove();
-  fs.rmSync(directory, { recursive: true, force: true });
+  removeDirectory(directory);
+}
+
+/** Removes a directory in which something may have been mounted a moment ago: the kernel lets go of it when it can. */
+export function removeDirectory(directory: string): void {
+  fs.rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { machineCgroup, MS_PRIVATE, setPropagation } from '@hearth/linux';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { LocalInstance, type Parts } from './instance.ts';
-import { removeLeftovers } from './leftovers.ts';
+import { removeDirectory, removeLeftovers } from './leftovers.ts';
 import { cgroupName, installationId, MAX_INSTANCES } from './names.ts';
 import { Network } from './network.ts';
 import { quickenGroupMoves } from './quick-moves.ts';
@@ -95,8 +95,8 @@ async function end(code: number): Promise<void> {
   network[Symbol.dispose]();
   cgroup.kill();
   cgroup.remove();
-  fs.rmSync(directory, { recursive: true, force: true });
-  fs.rmSync(join(data, 'volumes'), { recursive: true, force: true });
+  removeDirectory(directory);
+  removeDirectory(join(data, 'volumes'));
   process.exit(code);
 }
 
