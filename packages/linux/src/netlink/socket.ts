@@ -51,7 +51,7 @@ const ANSWER_SECONDS = 5;
 const DUMP_ATTEMPTS = 20;
 
 const PROTOCOLS = { route: 0, netfilter: 12 } as const;
-export type NetlinkProtocol = keyof typeof PROTOCOLS;
+type NetlinkProtocol = keyof typeof PROTOCOLS;
 
 export interface Request {
   type: number;
