@@ -2,7 +2,7 @@ import type { StartPath } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
 import type { InvocationListener } from '../instances/safe-sandbox.ts';
-import { Deadline } from '../placement/deadline-queue.ts';
+import { PatientRequest } from '../placement/patient-request.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
 import { errorDocument, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
@@ -20,6 +20,8 @@ export interface ExecutionHost {
   destroy(sandbox: Sandbox, reason: string): void;
   /** The invocation has its outcome. */
   ended(execution: Execution, outcome: InvocationOutcome, now: number): void;
+  /** It has waited in vain for a busy sandbox. */
+  goOn(execution: Execution): void;
   /** The sandbox died of its last invocation before it began with this one: another may have it. */
   again(execution: Execution): void;
 }
@@ -31,12 +33,14 @@ const CRASH_STATUSES: ReadonlySet<number | null> = new Set([128, 129]);
  * One invocation, from the lease of its sandbox to its outcome. It is its own deadline, its sandbox's holder and its
  * stream's listener: the warm path makes this one object for each invocation.
  */
-export class Execution extends Deadline implements InvocationListener, SandboxHolder {
+export class Execution extends PatientRequest implements InvocationListener, SandboxHolder {
   readonly invocation: Invocation;
   readonly record: OpenRecord;
   /** Clock's time of arrival. */
   readonly receivedAt: number;
   readonly resolve: (outcome: InvocationOutcome) => void;
+  /** Set where there was no idle sandbox, and so it may yet be refused. */
+  reject: ((error: Error) => void) | undefined;
   readonly #host: ExecutionHost;
   readonly #tail: LogTail | undefined;
   #sandbox: Sandbox | undefined;
@@ -64,6 +68,15 @@ export class Execution extends Deadline implements InvocationListener, SandboxHo
     this.receivedAt = receivedAt;
     this.resolve = resolve;
     this.#tail = invocation.tail ? new LogTail() : undefined;
+  }
+
+  given(sandbox: Sandbox, now: number): void {
+    this.placed(sandbox, 'warm', now);
+    this.run(undefined, now);
+  }
+
+  goOn(): void {
+    this.#host.goOn(this);
   }
 
   /** Takes note of the sandbox that it got. */
@@ -103,6 +116,7 @@ export class Execution extends Deadline implements InvocationListener, SandboxHo
     if (this.queue === undefined) this.start(now);
     this.#initMs = initMs;
     sandbox.holder = this;
+    sandbox.leasedAt = now;
     const deadline = Math.round(this.#host.clock.wallTime() + spec.timeoutMs - (now - this.#startedAt));
     sandbox.stream!.invoke(
       {

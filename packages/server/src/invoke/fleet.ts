@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { FunctionSpec, InstanceState, SandboxState } from '@hearth/protocol';
 import { WarmingPool } from '../capacity/warming-pool.ts';
 import { systemClock } from '../instances/clock.ts';
@@ -40,6 +41,8 @@ export interface FleetOptions {
   readonly instanceKeepAliveMs?: number;
   /** How long a request waits for room before it is throttled; 30 s if absent. */
   readonly waitMs?: number;
+  /** The machine's if absent. */
+  readonly processors?: number;
   /** 1,000 if absent. */
   readonly accountConcurrency?: number;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
@@ -115,6 +118,7 @@ export class Fleet implements AsyncDisposable {
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
       instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
       waitMs: options.waitMs ?? 30_000,
+      processors: options.processors ?? availableParallelism(),
       overheadMb: options.overheadMb ?? 192,
     });
     const accountConcurrency = options.accountConcurrency ?? 1_000;

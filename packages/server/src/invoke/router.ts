@@ -3,6 +3,7 @@ import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import type { InitOutcome } from '../placement/initialiser.ts';
 import { DeadlineQueue } from '../placement/deadline-queue.ts';
+import type { PatientRequest } from '../placement/patient-request.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
 import { Execution } from './execution.ts';
 import type { ExecutionHost } from './execution.ts';
@@ -13,6 +14,7 @@ import { initReport, TIMED_OUT } from './report.ts';
 /** What the router needs of placement. */
 export interface SandboxSource {
   takeIdle(spec: FunctionSpec): Sandbox | undefined;
+  waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean;
   place(spec: FunctionSpec): Promise<Sandbox>;
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
   measure(sandbox: Sandbox, now: number): void;
@@ -80,7 +82,8 @@ export class Router implements ExecutionHost, Disposable {
       const execution = new Execution(this, invocation, record, now, resolve);
       const sandbox = this.#placement.takeIdle(spec);
       if (sandbox === undefined) {
-        this.#runCold(execution).catch((error: Error) => this.#refuse(execution, error, reject));
+        execution.reject = reject;
+        if (!this.#placement.waitForBusy(spec, execution, now)) this.goOn(execution);
         return;
       }
       execution.placed(sandbox, 'warm', now);
@@ -128,6 +131,10 @@ export class Router implements ExecutionHost, Disposable {
     this.#leave(execution);
     this.#records.end(execution.record, now - execution.receivedAt);
     execution.resolve(outcome);
+  }
+
+  goOn(execution: Execution): void {
+    this.#runCold(execution).catch((error: Error) => this.#refuse(execution, error));
   }
 
   again(execution: Execution): void {
@@ -185,13 +192,13 @@ export class Router implements ExecutionHost, Disposable {
     throw new ApiError('ServiceException', `The function's sandboxes died ${PLACE_ATTEMPTS} times before they began.`);
   }
 
-  #refuse(execution: Execution, error: Error, reject: (error: Error) => void): void {
+  #refuse(execution: Execution, error: Error): void {
     execution.queue?.remove(execution);
     this.#leave(execution);
     execution.record.status = 'failed';
     execution.record.reason = error.message;
     this.#records.end(execution.record, this.clock.now() - execution.receivedAt);
-    reject(error);
+    execution.reject!(error);
   }
 
   #leave(execution: Execution): void {

@@ -1,6 +1,10 @@
 import type { FunctionSpec } from '@hearth/protocol';
+import type { DeadlineQueue } from './deadline-queue.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { Sandbox } from './sandbox.ts';
+
+/** The weight of an invocation that took longer than what is kept. */
+const FORGETTING = 0.01;
 
 /**
  * The sandboxes of one function version. The idle ones are a stack, so that under less load the same few stay busy and
@@ -13,10 +17,19 @@ export class FunctionPool {
   readonly waiting = new Set<PlacementRequest>();
   /** The function has changed or is deleted: what runs may finish, then its sandboxes end. */
   retired = false;
+  /** Those who wait a moment for a busy sandbox rather than take another one, in their order. */
+  readonly patient: DeadlineQueue;
+  /** Sandboxes that execute now. */
+  executing = 0;
+  /** Whether an invocation has ended. */
+  served = false;
+  /** How long an invocation takes when nothing is in its way: ms; 0 before the first has ended. */
+  serviceMs = 0;
   #top: Sandbox | undefined;
 
-  constructor(spec: FunctionSpec) {
+  constructor(spec: FunctionSpec, patient: DeadlineQueue) {
     this.spec = spec;
+    this.patient = patient;
   }
 
   /** The idle sandbox that was used last. */
@@ -25,7 +38,17 @@ export class FunctionPool {
   }
 
   get empty(): boolean {
-    return this.sandboxes.size === 0 && this.waiting.size === 0;
+    return this.sandboxes.size === 0 && this.waiting.size === 0 && this.patient.first === undefined;
+  }
+
+  /**
+   * An invocation has taken this long. What is kept is close to the least of the recent ones: when more sandboxes are
+   * busy than there are processors, all the others waited for one.
+   */
+  observe(milliseconds: number): void {
+    if (!this.served || milliseconds < this.serviceMs) this.serviceMs = milliseconds;
+    else this.serviceMs += (milliseconds - this.serviceMs) * FORGETTING;
+    this.served = true;
   }
 
   push(sandbox: Sandbox): void {

@@ -11,6 +11,7 @@ import type { InitOutcome } from './initialiser.ts';
 import { Ladder } from './ladder.ts';
 import type { Rung } from './ladder.ts';
 import { ManagedInstance } from './managed-instance.ts';
+import type { PatientRequest } from './patient-request.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { CredentialsFor, LogSink, ServerLog } from './ports.ts';
 import { RoomMaker } from './room-maker.ts';
@@ -29,6 +30,8 @@ export interface PlacementOptions {
   readonly sandboxKeepAliveMs: number;
   /** How long an empty instance is kept: longer than a sandbox, since a new one costs more. */
   readonly instanceKeepAliveMs: number;
+  /** Of the machine; more sandboxes than these can't run at once. */
+  readonly processors: number;
   /** How long a request waits for room. */
   readonly waitMs: number;
   /** Of an instance's memory, what its agent, zygote and spares use. */
@@ -39,6 +42,19 @@ export interface PlacementOptions {
 const WAKE_PROBES = 4;
 /** Sandboxes asked for in vain before a request fails. */
 const MAX_FAILURES = 3;
+/**
+ * A function is quick if it takes less than this: about what it costs to switch to another sandbox, whose memory the
+ * processor's caches have forgotten.
+ */
+const QUICK_MS = 1;
+/** How long a request waits for a busy sandbox of a quick function: about what a new sandbox takes by fork. */
+const PATIENCE_MS = 5;
+/**
+ * How often it begins to wait again before it takes another sandbox. After a pause of this process everything is due
+ * at once, answers that nobody has read yet too; and a function that nobody knows yet takes this long to show itself,
+ * its code included, for which another sandbox would wait as well.
+ */
+const PATIENCE_TURNS = 4;
 /** A killed sandbox is gone in milliseconds. An agent that takes this long is stuck, and its instance with it. */
 const END_TIMEOUT_MS = 15_000;
 /** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
@@ -127,6 +143,11 @@ export class Placement implements AsyncDisposable {
   /** Step 1 of the ladder: an idle sandbox of this function version, now executing; undefined where there is none. */
   takeIdle(spec: FunctionSpec): Sandbox | undefined {
     const pool = this.#pools.get(spec.key);
+    if (pool !== undefined && this.#shouldWait(pool)) return undefined;
+    return this.#wake(pool);
+  }
+
+  #wake(pool: FunctionPool | undefined): Sandbox | undefined {
     let sandbox = pool?.top;
     for (let probe = 0; sandbox !== undefined && probe < WAKE_PROBES; probe++) {
       const next: Sandbox | undefined = sandbox.below;
@@ -156,11 +177,22 @@ export class Placement implements AsyncDisposable {
     }
     let pool = this.#pools.get(spec.key);
     if (pool === undefined) {
-      pool = new FunctionPool(spec);
-      this.#pools.set(spec.key, pool);
+      pool = this.#newPool(spec);
     }
     const owner = pool;
     return new Promise((resolve, reject) => this.#serve(new PlacementRequest(owner, resolve, reject)));
+  }
+
+  /**
+   * Has a request wait a moment for a busy sandbox of its function, where that is the quicker way.
+   *
+   * @returns false where it is not: nothing has been done.
+   */
+  waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean {
+    const pool = this.#pools.get(spec.key);
+    if (pool === undefined || !this.#shouldWait(pool)) return false;
+    pool.patient.add(request, now);
+    return true;
   }
 
   /** Has a new sandbox load its function; see {@link Initialiser.initialise}. */
@@ -175,7 +207,15 @@ export class Placement implements AsyncDisposable {
     sandbox.lastUsedAt = now;
     sandbox.instance.lastUsedAt = now;
     const { pool } = sandbox;
+    // The first in a sandbox compiles what the others find compiled: it says little of them.
+    if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt);
+    sandbox.hasServed = true;
     if (pool.retired) return this.destroy(sandbox, 'its function has changed');
+    const next = pool.patient.first as PatientRequest | undefined;
+    if (next !== undefined) {
+      pool.patient.remove(next);
+      return next.given(sandbox, now);
+    }
     if (this.#waiting.size > 0) {
       const starved = this.#waiting.overdue(STARVED_MS);
       if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
@@ -229,6 +269,13 @@ export class Placement implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    for (const { patient } of this.#pools.values()) {
+      for (let next = patient.first; next !== undefined; next = patient.first) {
+        patient.remove(next);
+        (next as PatientRequest).goOn();
+      }
+      patient[Symbol.dispose]();
+    }
     for (const request of this.#waiting.requests) {
       this.#waiting.leave(request);
       request.reject(stopping());
@@ -239,6 +286,29 @@ export class Placement implements AsyncDisposable {
     }
   }
 
+  /**
+   * Whether a request does better to wait a moment for a sandbox that is busy. Where as many are busy as there are
+   * processors, another can't run sooner than they are done, if the function is quick; and whether it is, the first
+   * sandboxes of a new function will show.
+   */
+  #shouldWait(pool: FunctionPool): boolean {
+    if (pool.retired || pool.serviceMs >= QUICK_MS) return false;
+    const { processors } = this.#options;
+    return pool.served ? pool.executing >= processors : pool.top === undefined && pool.sandboxes.size >= processors;
+  }
+
+  #newPool(spec: FunctionSpec): FunctionPool {
+    const { clock } = this.#options;
+    const patient = new DeadlineQueue(clock, PATIENCE_MS, (due) => {
+      const request = due as PatientRequest;
+      if (++request.turns < PATIENCE_TURNS && this.#shouldWait(pool)) patient.add(request, clock.now());
+      else request.goOn();
+    });
+    const pool = new FunctionPool(spec, patient);
+    this.#pools.set(spec.key, pool);
+    return pool;
+  }
+
   #serve(request: PlacementRequest): void {
     if (this.#closed) return request.reject(stopping());
     if (this.#attempt(request)) return;
@@ -247,7 +317,7 @@ export class Placement implements AsyncDisposable {
   }
 
   #attempt(request: PlacementRequest): boolean {
-    const idle = this.takeIdle(request.spec);
+    const idle = this.#wake(request.pool);
     if (idle !== undefined) {
       request.resolve(idle);
       return true;

@@ -66,6 +66,10 @@ export class Sandbox extends Deadline {
   failedLast = false;
   /** Clock's time at which its last invocation ended. */
   lastUsedAt = 0;
+  /** Whether an invocation has ended in it. */
+  hasServed = false;
+  /** Clock's time at which its present or last invocation was sent. */
+  leasedAt = 0;
   /** Clock's time at which init was sent. */
   initStartedAt = 0;
   /** Its neighbours in the stack of idle sandboxes. */
@@ -102,6 +106,8 @@ export class Sandbox extends Deadline {
     if (!NEXT[this.#state].includes(state)) {
       throw new Error(`sandbox ${this.id} is ${this.#state} and can't become ${state}`);
     }
+    if (this.#state === 'executing') this.pool.executing--;
+    if (state === 'executing') this.pool.executing++;
     this.#state = state;
   }
 

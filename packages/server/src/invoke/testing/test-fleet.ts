@@ -95,6 +95,8 @@ export class TestFleet implements AsyncDisposable {
       maxMemoryMb: 4096,
       overheadMb: 0,
       spares: 2,
+      // More than a test has requests: nobody waits for a busy sandbox.
+      processors: 1_000,
       ...options,
     });
     this.fleet.start();
