@@ -1,13 +1,12 @@
 /** Bundles what runs inside instances and sandboxes into dist/, one file for each program. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 
-rmSync(dist, { recursive: true, force: true });
-await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: {
     init: 'packages/spawner/src/init/main.ts',
@@ -18,6 +17,7 @@ await build({
     'runtime/exec': 'packages/runtimes/node/src/exec.ts',
   },
   outdir: dist,
+  write: false,
   outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
@@ -31,3 +31,9 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
+// Running instances have these folders mounted and start programs from them: each file is replaced in one step.
+for (const { path, contents } of outputFiles) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, contents);
+  renameSync(`${path}.new`, path);
+}
