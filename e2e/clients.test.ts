@@ -57,8 +57,8 @@ describe("AWS's clients", () => {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  const failsWith = (pattern: RegExp) => (error: { stderr?: string }) => {
-    assert.match(error.stderr ?? String(error), pattern);
+  const failsWith = (pattern: RegExp) => (error: Error & { stderr?: string }) => {
+    assert.match(error.stderr ?? error.message, pattern);
     return true;
   };
 
@@ -177,7 +177,7 @@ describe("AWS's clients", () => {
       client.send(
         new lambda.CreateFunctionCommand({
           FunctionName: name,
-          Runtime: 'nodejs26.x' as lambda.Runtime,
+          Runtime: 'nodejs26.x',
           Handler: 'index.handler',
           Role: ROLE,
           Code: { ZipFile: fs.readFileSync(join(files, 'first.zip')) },

@@ -90,14 +90,14 @@ export class Hearth implements AsyncDisposable {
     await client.send(
       new CreateFunctionCommand({
         FunctionName: name,
-        Runtime: 'nodejs26.x' as never,
+        Runtime: 'nodejs26.x',
         Handler: 'index.handler',
         Role: ROLE,
         Code: { ZipFile: await zipOf(files) },
         ...settings,
       }),
     );
-    await waitUntilFunctionActiveV2({ client, maxWaitTime: 30, minDelay: 0.05 as never }, { FunctionName: name });
+    await waitUntilFunctionActiveV2({ client, maxWaitTime: 30, minDelay: 0.05 }, { FunctionName: name });
   }
 
   async invoke(name: string, event: unknown = {}, account?: string): Promise<Answer> {

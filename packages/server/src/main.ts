@@ -203,7 +203,10 @@ async function listen(http: Server, port: number, host: string): Promise<void> {
     await once(http, 'listening');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const hint = code === 'EADDRINUSE' ? 'Another server may be running there; choose another --port.' : 'Choose another --host or --port.';
+    const hint =
+      code === 'EADDRINUSE'
+        ? 'Another server may be running there; choose another --port.'
+        : 'Choose another --host or --port.';
     throw new SettingsError(`can't listen on ${host}:${port}: ${message}`, hint);
   }
 }

@@ -15,9 +15,9 @@ import {
 import type { AgentNetwork } from '@hearth/protocol';
 
 /** Where functions find Hearth's own API: a link-local address on their own loopback interface. */
-export const API_ADDRESS = '169.254.100.1';
+const API_ADDRESS = '169.254.100.1';
 /** Beyond the ports that the kernel hands out by itself. */
-export const API_PORT = 61_080;
+const API_PORT = 61_080;
 
 export interface SlotNetwork extends Disposable {
   /** A socket listening at the API's address inside the namespace. The caller owns it. */

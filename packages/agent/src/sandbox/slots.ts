@@ -30,6 +30,7 @@ export class Slots {
   #made = 0;
   #target = 0;
   #max = 0;
+  // oxlint-disable-next-line no-unused-private-class-members -- `??=` reads it
   #filling: Promise<void> | undefined;
 
   constructor(options: SlotsOptions) {

@@ -9,7 +9,7 @@ import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePath
  * Single-threaded: a forked child has no V8 worker threads, so optimised code must not wait for them. Bytecode stays:
  * children share it. The young generation is bounded because a child can't bound it later.
  */
-export const ZYGOTE_FLAGS = [
+const ZYGOTE_FLAGS = [
   '--single-threaded',
   '--no-lazy',
   '--v8-pool-size=0',

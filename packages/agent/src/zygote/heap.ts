@@ -27,7 +27,7 @@ const MB = 1024 * 1024;
  * The share of a function's memory that its JavaScript heap may take: what the runtime needs besides (young
  * generation, code, stacks, buffers) is left out. 75 MB of 128, 170 of 256, 400 of 512, then 85 %.
  */
-export function heapLimitMb(memoryMb: number): number {
+function heapLimitMb(memoryMb: number): number {
   if (memoryMb <= 128) return Math.floor(memoryMb * 0.59);
   if (memoryMb <= 256) return Math.floor(75 + (memoryMb - 128) * 0.74);
   if (memoryMb <= 512) return Math.floor(170 + (memoryMb - 256) * 0.9);

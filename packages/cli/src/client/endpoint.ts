@@ -1,7 +1,7 @@
 import { CliError } from '../cli-error.ts';
 
 /** Where people's AWS_ENDPOINT_URL already points. */
-export const DEFAULT_PORT = 4566;
+const DEFAULT_PORT = 4566;
 
 /**
  * Where the server is: AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL as AWS's own tools read them

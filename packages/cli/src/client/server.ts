@@ -121,14 +121,14 @@ const HINTS: Record<string, string> = {
 
 function toError(status: number, type: string | string[] | undefined, body: Buffer): CliError {
   const text = body.toString();
-  let fields: Record<string, unknown> = {};
+  let fields: { __type?: string; Type?: string; Message?: string; message?: string; hint?: unknown } = {};
   try {
-    fields = JSON.parse(text) as Record<string, unknown>;
+    fields = JSON.parse(text) as typeof fields;
   } catch {
     // Not from Hearth, or from a proxy before it: the text itself is all there is to tell.
   }
   const code = String(type ?? fields.__type ?? fields.Type ?? `HTTP ${status}`).replace(/^.*#|:.*$/g, '');
-  const message = String(fields.Message ?? fields.message ?? (text.slice(0, 300) || 'no message'));
+  const message = fields.Message ?? fields.message ?? (text.slice(0, 300) || 'no message');
   const hint = typeof fields.hint === 'string' ? fields.hint : HINTS[code];
   return new CliError(`${code}: ${message}`, { code, hint });
 }

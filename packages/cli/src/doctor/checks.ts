@@ -126,18 +126,10 @@ const kernelFeatures: Check[] = FEATURES.map(([module, option, why]) => (machine
 });
 
 /** What the local provider needs of a machine, and whether it is there. */
-const MACHINE_CHECKS: readonly Check[] = [
-  node,
-  libatomic,
-  namespaces,
-  cgroups,
-  loopDevices,
-  mkfs,
-  ...kernelFeatures,
-];
+const MACHINE_CHECKS: readonly Check[] = [node, libatomic, namespaces, cgroups, loopDevices, mkfs, ...kernelFeatures];
 
 /** Whether a server could listen there; one of ours that already does is fine. */
-export async function checkPort(machine: Machine, host: string, port: number): Promise<Finding> {
+async function checkPort(machine: Machine, host: string, port: number): Promise<Finding> {
   const name = `port ${port}`;
   const reason = await machine.listen(host, port);
   if (reason === undefined) return ok(name, 'free');

@@ -61,7 +61,7 @@ export class FakeServer implements AsyncDisposable {
     if (url.pathname === '/_hearth/logs') return this.#sendLogs(response, url.searchParams.get('follow') === '1');
     const match = /^\/2015-03-31\/functions(?:\/([^/]+)(\/\w+)?)?$/.exec(url.pathname);
     if (match === null) return fail(404, 'UnknownOperationException', 'no such path');
-    const name = decodeURIComponent(match[1] ?? String(body.FunctionName ?? ''));
+    const name = decodeURIComponent(match[1] ?? (body.FunctionName as string | undefined) ?? '');
     const found = this.functions.get(name);
     const what = `${method} ${match[2] ?? (match[1] === undefined ? '' : '/')}`;
     if (what === 'GET ') return this.#list(url, answer);

@@ -121,7 +121,7 @@ export function removeTree(directory: string): void {
   if (fs.existsSync(directory)) fs.rmdirSync(directory);
 }
 
-export function killProcess(pid: number): void {
+function killProcess(pid: number): void {
   // 0 is a process of another pid namespace: it can't be named from here.
   if (pid <= 0) return;
   try {

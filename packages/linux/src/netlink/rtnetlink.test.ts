@@ -133,7 +133,8 @@ describe('links, addresses and routes', { skip: lacksPrivilege() }, () => {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit', here.fd],
     });
-    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return t.skip('unshare(1) is not installed');
+    const failure: NodeJS.ErrnoException | undefined = error;
+    if (failure?.code === 'ENOENT') return t.skip('unshare(1) is not installed');
     assert.equal(status, 0);
     assert.deepEqual(JSON.parse(stdout), { links: ['lo', 'eth0'], tableDeleted: true, foreign: 'EPERM' });
   });

@@ -7,7 +7,7 @@ const MAX_DOCUMENT_BYTES = INLINE_BODY - 1024;
  * What a caller is told about something thrown. Never throws, whatever the thrown value's accessors do.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html and AWS's runtime interface client.
  */
-export function errorDocument(thrown: unknown): ErrorBody {
+function errorDocument(thrown: unknown): ErrorBody {
   try {
     if (thrown instanceof Error) {
       return {

@@ -9,7 +9,11 @@ async function failureOf(body: string) {
   await using peer = await SandboxPeer.ready(esm(`export const handler = async () => { ${body} };`));
   const outcome = await peer.invoke();
   assert.ok(outcome?.error, `no error but ${JSON.stringify(outcome)}`);
-  return { ...outcome, error: outcome.error, code: (await Promise.race([peer.exited, undefined]))?.code };
+  return {
+    ...outcome,
+    error: outcome.error,
+    code: (await Promise.race([peer.exited, Promise.resolve(undefined)]))?.code,
+  };
 }
 
 describe('a failed invocation', () => {

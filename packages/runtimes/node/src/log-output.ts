@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 const NEWLINE = 0x0a;
 
 /** What log lines show before the first invocation, as AWS's runtime has it. */
-export const NO_REQUEST = '-';
+const NO_REQUEST = '-';
 
 /**
  * Where all that the function prints goes: `log` frames, sent at once and in order. Text is in whole lines; a line

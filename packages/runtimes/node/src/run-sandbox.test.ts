@@ -62,7 +62,7 @@ describe('an invocation', () => {
     peer.socket.setNoDelay?.(true);
     const write = peer.socket.write.bind(peer.socket);
     let seed = 7;
-    peer.socket.write = ((bytes: Buffer) => {
+    peer.socket.write = (bytes: Buffer) => {
       for (let start = 0; start < bytes.length;) {
         seed = (seed * 1103515245 + 12345) & 0x7fffffff;
         const end = start + 1 + (seed % (seed % 3 === 0 ? 4 : bytes.length));
@@ -70,7 +70,7 @@ describe('an invocation', () => {
         start = end;
       }
       return true;
-    }) as typeof peer.socket.write;
+    };
     for (let round = 0; round < 200; round++) {
       const event = 'x'.repeat((round * 9973) % 300_000);
       assert.equal(await peer.json(event), event);

@@ -57,7 +57,7 @@ export function serve(fd: number, exit: (code: number) => never, limitMemory?: (
     stderr.flushPartialLine();
   };
   replaceStandardStreams(stdout, stderr);
-  patchConsole(console as Partial<LogMethods>, output, formatText);
+  patchConsole(console, output, formatText);
   const logError = (console as unknown as LogMethods).error;
 
   (process as unknown as { reallyExit(code: number): never }).reallyExit = (code) => {

@@ -15,8 +15,8 @@ test('all 88 operations are there, and each is found by its own method and path'
       const found = route(operation.method, form, new URLSearchParams([...operation.query]));
       assert.equal(found?.operation.name, operation.name);
       const labels = [...operation.input.members.values()].filter(({ location }) => location === 'label');
-      assert.deepEqual([...found!.labels.keys()].sort(), labels.map(({ name }) => name).sort(), operation.name);
-      for (const value of found!.labels.values()) assert.equal(value, 'a:b');
+      assert.deepEqual([...found.labels.keys()].sort(), labels.map(({ name }) => name).sort(), operation.name);
+      for (const value of found.labels.values()) assert.equal(value, 'a:b');
     }
   }
 });

@@ -18,7 +18,7 @@ export function writeOutput(operation: Operation, output: Readonly<Record<string
     const value = output[member.name];
     if (value === undefined || value === null) continue;
     if (member.location === 'status') status = value as number;
-    else if (member.location === 'header') headers.push(member.wireName, String(value));
+    else if (member.location === 'header') headers.push(member.wireName, `${value as string | number | boolean}`);
     else document[member.wireName] = writeValue(member.shape, value);
   }
   return { status, headers, body: status === 204 ? undefined : JSON.stringify(document) };

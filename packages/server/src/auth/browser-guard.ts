@@ -28,7 +28,7 @@ export class BrowserGuard {
     }
     const site = request.headers['sec-fetch-site'];
     if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-      throw refused(`a page of another site sent it (Sec-Fetch-Site: ${String(site).slice(0, 20)})`);
+      throw refused(`a page of another site sent it (Sec-Fetch-Site: ${site.slice(0, 20)})`);
     }
   }
 

@@ -50,7 +50,6 @@ export class FunctionIndex {
     return this.#codes.get(account)?.has(sha256) ?? false;
   }
 
-
   delete({ account, region, name }: FunctionId): void {
     const tenant = this.#tenants.get(`${account}/${region}`);
     const entry = tenant?.byName.get(name);

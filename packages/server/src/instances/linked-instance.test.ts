@@ -124,7 +124,7 @@ test('what a sandbox writes to its descriptors is handed on, from the first byte
   const heard = new Promise<string>((resolve) =>
     subject.instance.listen({
       onReport: () => undefined,
-      onStdio: (connection, bytes) => resolve(`${connection}: ${bytes}`),
+      onStdio: (connection, bytes) => resolve(`${connection}: ${bytes.toString()}`),
     }),
   );
   await subject.agent({ type: 'ready' }, { type: 'spare', sandbox: 'a', token: 'token-a', slot: 0 });

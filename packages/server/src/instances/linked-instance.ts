@@ -142,7 +142,8 @@ export class LinkedInstance implements Instance {
     this.#desk[Symbol.dispose]();
     this.#claims[Symbol.dispose]();
     for (const stream of this.#open) stream.destroy();
-    (this.freezer as (Freezer & Partial<Disposable>) | undefined)?.[Symbol.dispose]?.();
+    const freezer: (Freezer & Partial<Disposable>) | undefined = this.freezer;
+    freezer?.[Symbol.dispose]?.();
     for (const listener of this.#goneListeners.splice(0)) listener(reason);
     this.#remove().catch((error: Error) => this.#options.onLog('error', `instance ${this.id}: ${error.message}`));
   }

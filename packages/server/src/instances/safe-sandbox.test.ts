@@ -46,8 +46,8 @@ class Subject {
   invoke(event = Buffer.from('{}')): void {
     this.sandbox.invoke({ ...META, length: event.length }, event, {
       onLog: () => this.heard.push('invocation log'),
-      onResponse: (payload) => this.heard.push(`response: ${payload}`),
-      onError: (document) => this.heard.push(`error: ${document}`),
+      onResponse: (payload) => this.heard.push(`response: ${payload.toString()}`),
+      onError: (document) => this.heard.push(`error: ${document.toString()}`),
       onResponseTooLarge: () => this.heard.push('too large'),
     });
   }

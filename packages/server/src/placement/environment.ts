@@ -2,7 +2,7 @@ import type { FunctionSpec } from '@hearth/protocol';
 import type { SessionCredentials } from './ports.ts';
 
 /** Where the agent relays to Hearth's own API, seen from inside a sandbox. */
-export const RELAY_ENDPOINT = 'http://169.254.100.1:61080';
+const RELAY_ENDPOINT = 'http://169.254.100.1:61080';
 
 /** Reserved by AWS but free for a function to change (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html). */
 function defaults(spec: FunctionSpec): Record<string, string> {

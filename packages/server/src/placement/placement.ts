@@ -221,10 +221,10 @@ export class Placement implements AsyncDisposable {
       if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
         return this.#evict(sandbox, 'a request of another function has waited for too long');
       }
-      const next = pool.waiting.values().next().value;
-      if (next !== undefined) {
-        this.#waiting.leave(next);
-        next.resolve(sandbox);
+      const request = pool.waiting.values().next().value;
+      if (request !== undefined) {
+        this.#waiting.leave(request);
+        request.resolve(sandbox);
         return;
       }
     }

@@ -41,8 +41,13 @@ function forPeople(line: string): string {
   const clock = String(time).slice(11, 23);
   const fields = Object.entries(rest).map(([name, value]) => format('%s=%s', name, JSON.stringify(value)));
   const error = err as { stack?: string; message?: string } | undefined;
-  const parts = [clock, NAMES.get(Number(level)) ?? String(level), msg ?? error?.message ?? '', ...fields];
-  const details = [hint === undefined ? undefined : `Hint: ${String(hint)}`, error?.stack];
+  const parts = [
+    clock,
+    NAMES.get(Number(level)) ?? String(level),
+    format('%s', msg ?? error?.message ?? ''),
+    ...fields,
+  ];
+  const details = [hint === undefined ? undefined : format('Hint: %s', hint), error?.stack];
   const below = details.filter((text) => text !== undefined).map((text) => text.replaceAll(/^/gm, '    '));
   return `${[parts.join(' '), ...below].join('\n')}\n`;
 }

@@ -65,7 +65,7 @@ export class ApiServer implements AsyncDisposable {
       concurrency: 42,
       now: () => Date.now() + this.skew,
     });
-    server.on('request', api.handle);
+    server.on('request', (request, response) => api.handle(request, response));
   }
 
   /** @param data a directory to use again; a new one otherwise. */

@@ -16,9 +16,9 @@ export interface ConformanceSubject extends AsyncDisposable {
   /** The same function under a hash that its code doesn't have. */
   readonly tampered: FunctionSpec;
   /** How many times the server was asked for code. */
-  fetches(): number;
+  readonly fetches: () => number;
   /** Ends the instance from outside, as a crash would. */
-  kill(instance: Instance): void;
+  readonly kill: (instance: Instance) => void;
   /** Rejects if anything that the provider made is left. */
   assertNoResidue(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export interface FakeContext {
   readonly sandbox: FakeSandbox;
   readonly meta: InvokeMeta;
   readonly init: InitMessage;
-  log(text: string): void;
+  readonly log: (text: string) => void;
 }
 
 /** Function code of the fake: returns the response, throws an `Error` to fail, never settles to hang. */

@@ -11,7 +11,7 @@ import type { Invocation, InvocationOutcome } from '../invocation.ts';
 import type { OpenRecord, RecordSink } from '../ports.ts';
 
 /** Logs kept as text, by stream. */
-export class MemoryLogs implements LogSink {
+class MemoryLogs implements LogSink {
   readonly streams = new Map<string, string>();
   /** Writers that are open. */
   writers = 0;
@@ -99,7 +99,7 @@ export class TestFleet implements AsyncDisposable {
       processors: 1_000,
       ...options,
     });
-    this.fleet.start();
+    void this.fleet.start();
   }
 
   /** A function whose code the fleet can fetch. */

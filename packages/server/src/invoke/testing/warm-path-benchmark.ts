@@ -87,7 +87,7 @@ const fleet = new Fleet({
   instanceCpus: 1,
   maxMemoryMb: 100_000,
 });
-fleet.start();
+void fleet.start();
 const child = spawn(process.execPath, [join(import.meta.dirname, 'echo-sandbox.ts'), path, ...tokens], {
   stdio: 'inherit',
 });

@@ -14,7 +14,7 @@ async function read(store: BlobStore, sha256: string): Promise<Buffer | undefine
  *
  * @param open makes an empty store, or opens the one of a place again.
  */
-export function blobStoreConformance(name: string, place: () => Promise<{ open(): Promise<BlobStore> }>): void {
+export function blobStoreConformance(name: string, place: () => Promise<{ open: () => Promise<BlobStore> }>): void {
   test(`${name}: bytes are found by their SHA-256, also by a store opened later`, async () => {
     const { open } = await place();
     const bytes = randomBytes(3_000_000);

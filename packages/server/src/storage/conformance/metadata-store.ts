@@ -37,7 +37,10 @@ function record(name: string, over: Partial<FunctionRecord> = {}): FunctionRecor
  *
  * @param open opens the store of one place; called again after disposal it must find what was put there before.
  */
-export function metadataStoreConformance(name: string, place: () => Promise<{ open(): Promise<MetadataStore> }>): void {
+export function metadataStoreConformance(
+  name: string,
+  place: () => Promise<{ open: () => Promise<MetadataStore> }>,
+): void {
   test(`${name}: what was put is there, whole, and after opening again too`, async () => {
     const { open } = await place();
     {

@@ -3,7 +3,7 @@
  * an invocation may (15 minutes). Steps of about 2.5, as Prometheus' own defaults have, so a quantile is off by at most
  * that factor within its bucket.
  */
-export const DURATION_BOUNDS = [
+const DURATION_BOUNDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900,
 ] as const;
 
