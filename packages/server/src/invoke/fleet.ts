@@ -54,7 +54,7 @@ export interface SandboxView {
   function: string;
   version: string;
   state: SandboxState;
-  /** MB, as last measured. */
+  /** Bytes, as last measured. */
   memoryUsed: number;
   /** ISO 8601; null before the first invocation has ended. */
   lastUsed: string | null;
@@ -66,7 +66,7 @@ export interface InstanceView {
   pool: 'warming' | 'active';
   subPool: string;
   account: string | null;
-  /** MB. */
+  /** Bytes. */
   memory: { total: number; committed: number; used: number };
   state: InstanceState;
   sandboxes: SandboxView[];
@@ -81,6 +81,8 @@ export interface FleetStats {
   sandboxes: Partial<Record<SandboxState, number>>;
   instances: { pool: string; state: InstanceState; count: number }[];
 }
+
+const MB = 1024 * 1024;
 
 /** Everything that runs functions: capacity, placement and the router on one provider. */
 export class Fleet implements AsyncDisposable {
@@ -161,9 +163,9 @@ export class Fleet implements AsyncDisposable {
         subPool: instance.subPool,
         account: instance.account,
         memory: {
-          total: instance.instance.memoryMb,
-          committed: instance.committedMb,
-          used: sandboxes.reduce((sum, { usedMb }) => sum + usedMb, 0),
+          total: instance.instance.memoryMb * MB,
+          committed: instance.committedMb * MB,
+          used: sandboxes.reduce((sum, { usedMb }) => sum + usedMb, 0) * MB,
         },
         state: instance.state,
         sandboxes: sandboxes.map((sandbox) => ({
@@ -171,7 +173,7 @@ export class Fleet implements AsyncDisposable {
           function: sandbox.spec.functionName,
           version: sandbox.spec.version,
           state: sandbox.state,
-          memoryUsed: sandbox.usedMb,
+          memoryUsed: sandbox.usedMb * MB,
           lastUsed: sandbox.lastUsedAt === 0 ? null : this.#date(sandbox.lastUsedAt),
         })),
       };
@@ -182,7 +184,7 @@ export class Fleet implements AsyncDisposable {
       pool: 'warming',
       subPool: 'general',
       account: null,
-      memory: { total: instance.memoryMb, committed: 0, used: 0 },
+      memory: { total: instance.memoryMb * MB, committed: 0, used: 0 },
       state: 'warm',
       sandboxes: [],
     }));

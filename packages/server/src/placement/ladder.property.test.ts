@@ -67,7 +67,7 @@ test('whatever happens: one invocation in a sandbox, one account on an instance,
       for (const { id, account: owner, memory, sandboxes } of t.fleet.view().instances) {
         assert.ok(
           memory.committed >= 0 && memory.committed <= memory.total,
-          `${memory.committed} of ${memory.total} MB`,
+          `${memory.committed} of ${memory.total} bytes`,
         );
         for (const { spec } of t.provider.agents.get(id)?.sandboxes.values() ?? []) assert.equal(spec!.account, owner);
         if (owner === null) continue;

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { settled, TestFleet } from '../invoke/testing/test-fleet.ts';
 import type { FakeHandler } from '../instances/testing/fake-agent.ts';
 
+const MB = 1024 * 1024;
+
 /** A handler that waits until it is let go. */
 function gate(): { handler: FakeHandler; open: (count?: number) => void; waiting: () => number } {
   const held: (() => void)[] = [];
@@ -40,7 +42,7 @@ test('an idle sandbox counts with what it uses, an executing one with its limit'
   const spec = t.spec({ memoryMb: 512 });
   const running = t.invoke(spec);
   await settled();
-  const committed = () => t.fleet.view().instances.find(({ pool }) => pool === 'active')!.memory.committed;
+  const committed = () => t.fleet.view().instances.find(({ pool }) => pool === 'active')!.memory.committed / MB;
   assert.equal(committed(), 512);
   open();
   await running;
@@ -58,7 +60,7 @@ test('without a freezer the agent is asked what a sandbox uses', async () => {
   await t.invoke(t.spec({ memoryMb: 512 }));
   t.clock.advance(5);
   await settled();
-  assert.equal(t.fleet.view().instances.find(({ pool }) => pool === 'active')!.memory.committed, 10);
+  assert.equal(t.fleet.view().instances.find(({ pool }) => pool === 'active')!.memory.committed, 10 * MB);
 });
 
 test('the last used idle sandbox is used first, and the others grow old', async () => {
@@ -183,7 +185,7 @@ test('a function larger than an instance of the pool gets one of its own size', 
   await using t = new TestFleet();
   const outcome = await t.invoke(t.spec({ memoryMb: 2048 }), '1');
   assert.equal(outcome.payload.toString(), '1');
-  assert.ok(t.fleet.view().instances.some(({ memory }) => memory.total === 2048));
+  assert.ok(t.fleet.view().instances.some(({ memory }) => memory.total === 2048 * MB));
   await assert.rejects(t.invoke(t.spec({ functionName: 'huge', memoryMb: 10_240 })), {
     code: 'InvalidParameterValueException',
   });
