@@ -57,7 +57,7 @@ export class LocalInstance {
   readonly #volumes: Volumes;
   #process: ChildProcess | undefined;
   #network: InstanceNetwork | undefined;
-  #removed = false;
+  #removal: Promise<void> | undefined;
 
   constructor(id: string, index: number, cgroup: Cgroup, directory: string, volumes: Volumes) {
     this.id = id;
@@ -132,9 +132,11 @@ export class LocalInstance {
   }
 
   /** Ends every process and removes everything. May be called at any moment, more than once. */
-  async remove(): Promise<void> {
-    if (this.#removed) return;
-    this.#removed = true;
+  remove(): Promise<void> {
+    return (this.#removal ??= this.#remove());
+  }
+
+  async #remove(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await endProcesses(this.cgroup);
     this.#network?.disconnect();

@@ -91,7 +91,8 @@ async function handle(message: ToSpawner): Promise<void> {
 async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;
-  await Promise.allSettled([...instances.keys()].map((id) => remove(id, 'the server ended')));
+  const removals = [...instances.keys()].map((id) => remove(id, 'the server ended'));
+  for (const removal of await Promise.allSettled(removals)) if (removal.status === 'rejected') tell(removal.reason);
   network[Symbol.dispose]();
   cgroup.kill();
   cgroup.remove();
@@ -100,8 +101,12 @@ async function end(code: number): Promise<void> {
   process.exit(code);
 }
 
-function fail(error: unknown): void {
+function tell(error: unknown): void {
   process.stderr.write(`hearth spawner: ${error instanceof Error ? error.stack : String(error)}\n`);
+}
+
+function fail(error: unknown): void {
+  tell(error);
   end(1).catch(() => process.exit(1));
 }
 
