@@ -47,7 +47,7 @@ export interface RunningServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const settings = readSettings(options, process.env);
-  const authenticator = createAuthenticator(options.auth);
+  const authenticator = createAuthenticator(options.auth, options.host);
   const data = resolve(options.data ?? DATA_DIRECTORY);
   const user = serverUser(process.env);
   giveDirectory(data, user);

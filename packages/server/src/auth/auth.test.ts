@@ -50,7 +50,14 @@ test('the same credentials give the same identity object', () => {
 });
 
 test('sigv4 mode refuses to start and says what to do', () => {
-  assert.throws(() => createAuthenticator('sigv4'), /not supported yet\. Hint: start with --auth dev/);
+  assert.throws(() => createAuthenticator('sigv4', '127.0.0.1'), { message: /not supported yet/, hint: /--auth dev/ });
+});
+
+test('dev mode, which checks no credentials, serves no address that others can reach', () => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) createAuthenticator('dev', host);
+  for (const host of ['0.0.0.0', '::', '192.168.1.5', '127.0.0.1.evil.example', 'example.org', '']) {
+    assert.throws(() => createAuthenticator('dev', host), { hint: /127\.0\.0\.1/ }, host);
+  }
 });
 
 const refused = (error: unknown) => error instanceof ApiError && error.status === 403 && /Hint:/.test(error.message);
