@@ -1,3 +1,4 @@
+import { RUNTIMES } from '@hearth/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parsePort } from './client/endpoint.ts';
 import { CliError } from './cli-error.ts';
@@ -8,37 +9,59 @@ import type { UpOptions } from './commands/up.ts';
 /** Each command loads its own code when it runs, so that a short one is not kept waiting by a long one. */
 function buildProgram(): Command {
   const program = new Command('hearth')
-    .description('AWS Lambda on your own machines')
+    .description(
+      'AWS Lambda on your own machine: start a server with  hearth up , then deploy and invoke functions with these ' +
+        "commands, or with any AWS SDK or CLI whose AWS_ENDPOINT_URL is the server's.",
+    )
     .version('0.1.0')
     .showHelpAfterError('(hearth --help  lists the commands)')
     .exitOverride();
   const add = (usage: string, description: string) =>
     program.command(usage).description(description).option('--json', 'answer in JSON, for scripts');
 
-  add('up', 'start a server')
-    .option('--port <port>', 'port to listen on (HEARTH_PORT, else 4566)', (text) => parsePort(text, '--port'))
+  add('up', 'start a server, in the foreground; needs root')
+    .option('--port <port>', 'port to listen on (default: HEARTH_PORT, else 4566)', (text) => parsePort(text, '--port'))
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--data <dir>', 'where functions, logs and events are kept (HEARTH_DATA)')
-    .option('--config <file>', 'configuration file')
-    .addOption(new Option('--auth <mode>', 'who may call').choices(['dev', 'sigv4']).default('dev'))
-    .option('--instances <count>', 'instances kept warm', wholeNumber)
+    .option('--data <dir>', 'where functions and logs are kept (default: HEARTH_DATA, else /var/lib/hearth)')
+    .option('--config <file>', 'JSON file with settings, see docs/reference/configuration.md')
+    .addOption(
+      new Option('--auth <mode>', 'dev takes any credentials, on loopback only; sigv4 is not built yet')
+        .choices(['dev', 'sigv4'])
+        .default('dev'),
+    )
+    .option('--instances <count>', 'instances kept warm for whoever comes first (default: 2)', wholeNumber)
+    .addHelpText('after', examples('hearth up', 'hearth up --port 4600 --data ./hearth-data'))
     .action(async (options: UpOptions) => exitWith(await (await import('./commands/up.ts')).up(options)));
 
   add('deploy <path>', 'make or update a function from a folder, a .zip or one script')
     .option('--name <name>', "the function's name (default: from package.json, else the folder or file)")
-    .option('--handler <file.export>', 'where it starts (default: guessed from the code)')
-    .option('--runtime <id>', 'runtime identifier')
-    .option('--memory <MB>', 'memory', wholeNumber)
-    .option('--timeout <seconds>', 'longest time of one invocation', wholeNumber)
+    .option('--handler <file.export>', 'where it starts, like index.handler (default: guessed from the code)')
+    .option('--runtime <id>', `runtime (default: ${RUNTIMES[0]})`)
+    .option('--memory <MB>', 'memory, and CPU in proportion: 1769 MB are one processor (default: 128)', wholeNumber)
+    .option('--timeout <seconds>', 'longest time of one invocation (default: 3)', wholeNumber)
     .option('--env <KEY=VALUE...>', 'environment variables, added to those it has', keyValue)
-    .option('--role <arn>', 'execution role')
+    .option('--role <arn>', 'execution role; kept and shown, but it grants nothing here')
+    .addHelpText(
+      'after',
+      `
+An existing function keeps whatever is not named. A folder is packed with its
+node_modules, without .git and what .hearthignore lists.
+${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=test')}`,
+    )
     .action(async (path: string, options: DeployOptions) =>
       (await import('./commands/deploy.ts')).deploy(path, options),
     );
 
-  add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin')
-    .option('--log', "show the end of the invocation's log")
-    .option('--qualifier <version>', 'version or alias')
+  add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin ({} if not given)')
+    .option('--log', "show the last 4 KB of the invocation's log")
+    .option('--qualifier <version>', 'version; only $LATEST so far')
+    .addHelpText(
+      'after',
+      `
+The answer goes to stdout, all about it to stderr. The exit code is 1 where the
+function failed.
+${examples(`hearth invoke hello '{"name": "you"}'`, 'hearth invoke hello @event.json --log')}`,
+    )
     .action(async (name: string, payload: string | undefined, options: InvokeOptions) =>
       exitWith(await (await import('./commands/invoke.ts')).invoke(name, payload, options)),
     );
@@ -46,6 +69,7 @@ function buildProgram(): Command {
   add('logs <name>', "show a function's log")
     .option('-f, --follow', 'go on with new lines')
     .option('--since <span>', 'only the last 30s, 10m, 2h, 1d')
+    .addHelpText('after', examples('hearth logs hello --since 10m', 'hearth logs hello --follow'))
     .action(async (name: string, options: { follow?: boolean; since?: string; json?: boolean }) =>
       (await import('./commands/logs.ts')).logs(name, { ...options, signal: interrupted() }),
     );
@@ -54,8 +78,15 @@ function buildProgram(): Command {
     (await import('./commands/ls.ts')).ls(options),
   );
 
-  add('ps', 'show instances and sandboxes')
-    .option('-w, --watch', 'every second anew')
+  add('ps', 'show instances, and the sandboxes in them')
+    .option('-w, --watch', 'again every second, until Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+An instance in pool warming belongs to nobody yet; one in pool active belongs to
+an account and holds its sandboxes. COMMITTED is what placement counts: the full
+memory of a sandbox that executes, what an idle one really uses.`,
+    )
     .action(async (options: { watch?: boolean; json?: boolean }) =>
       (await import('./commands/ps.ts')).ps({ ...options, signal: interrupted() }),
     );
@@ -64,10 +95,15 @@ function buildProgram(): Command {
     (await import('./commands/rm.ts')).rm(names, options),
   );
 
-  add('doctor', 'see whether this machine has what a server needs').action(async (options: { json?: boolean }) =>
-    exitWith(await (await import('./commands/doctor.ts')).doctor(options)),
+  add('doctor', 'see whether this machine has what a server needs, and how to get what it lacks').action(
+    async (options: { json?: boolean }) => exitWith(await (await import('./commands/doctor.ts')).doctor(options)),
   );
   return program;
+}
+
+/** The last part of a command's help. */
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function wholeNumber(text: string): number {
