@@ -40,7 +40,13 @@ const defaultLoop = self.func('void* uv_default_loop()');
 const loopFork = self.func('int uv_loop_fork(void*)');
 
 function say(event: ZygoteEvent): void {
-  writeFd(EVENTS_FD, Buffer.from(`${JSON.stringify(event)}\n`));
+  try {
+    writeFd(EVENTS_FD, Buffer.from(`${JSON.stringify(event)}\n`));
+  } catch (error) {
+    // The agent has ended, and the instance with it: there is nobody left to tell or to fork for.
+    if ((error as { code?: string }).code === 'EPIPE') exitNow(0);
+    throw error;
+  }
 }
 
 const paths = JSON.parse(process.env['HEARTH_ZYGOTE'] ?? '') as ZygotePaths;
