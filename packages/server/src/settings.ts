@@ -100,7 +100,9 @@ function readFile(path: string): Partial<Settings> {
   } catch (error) {
     throw new SettingsError(`${path} can't be read: ${(error as Error).message}`, 'It must be a JSON object.');
   }
-  if (typeof value !== 'object' || value === null) throw new SettingsError(`${path} holds no JSON object`, 'Use {}.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SettingsError(`${path} holds no JSON object`, 'Use {}.');
+  }
   for (const name of Object.keys(value)) {
     if (!known.includes(name))
       throw new SettingsError(`${path}: unknown setting ${name}`, `Known: ${known.join(', ')}.`);
