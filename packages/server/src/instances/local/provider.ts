@@ -37,6 +37,8 @@ export class LocalProvider implements Provider {
 
   constructor(options: LocalProviderOptions) {
     this.#options = options;
+    // Sockets of a former life that was not let end in order.
+    rmSync(options.runDirectory, { recursive: true, force: true });
     mkdirSync(options.runDirectory, { recursive: true, mode: 0o700 });
   }
 
