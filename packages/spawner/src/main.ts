@@ -91,23 +91,30 @@ async function handle(message: ToSpawner): Promise<void> {
 async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;
-  const removals = [...instances.keys()].map((id) => remove(id, 'the server ended'));
-  for (const removal of await Promise.allSettled(removals)) if (removal.status === 'rejected') tell(removal.reason);
-  network[Symbol.dispose]();
-  cgroup.kill();
-  cgroup.remove();
-  removeDirectory(directory);
-  removeDirectory(join(data, 'volumes'));
-  process.exit(code);
+  let result = code;
+  /** What can't be removed must not keep the rest from being removed. */
+  const attempt = async (step: () => void | Promise<void>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      complain(error);
+      result = 1;
+    }
+  };
+  await Promise.all([...instances.values()].map((instance) => attempt(() => instance.remove())));
+  await attempt(() => network[Symbol.dispose]());
+  await attempt(() => removeLeftovers(cgroup, directory));
+  await attempt(() => removeDirectory(join(data, 'volumes')));
+  process.exit(result);
 }
 
-function tell(error: unknown): void {
+function complain(error: unknown): void {
   process.stderr.write(`hearth spawner: ${error instanceof Error ? error.stack : String(error)}\n`);
 }
 
 function fail(error: unknown): void {
-  tell(error);
-  end(1).catch(() => process.exit(1));
+  complain(error);
+  void end(1);
 }
 
 process.on('uncaughtException', fail);
@@ -132,9 +139,7 @@ if (!quickenGroupMoves(join(data, 'groups'), cgroupName(installation))) {
 }
 network.open();
 fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
-pipe.on('close', () => {
-  end(0).catch(fail);
-});
+pipe.on('close', () => void end(0));
 pipe.on('error', () => {});
 const requests = createInterface({ input: pipe });
 requests.on('line', (line) => {
