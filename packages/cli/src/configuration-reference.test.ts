@@ -10,5 +10,5 @@ test('docs/reference/configuration.md lists the flags of hearth up, as its help 
   const { stdout } = await runHearth(['up', '--help'], {});
   const offered = Array.from(stdout.matchAll(/^ {2}(--\w+(?: <\w+>)?)/gm), ([, flag]) => flag);
   assert.ok(offered.length > 3, stdout);
-  assert.deepEqual(documented.toSorted(), offered.toSorted());
+  assert.deepEqual(new Set(documented), new Set(offered));
 });
