@@ -2,6 +2,7 @@
 import { benchmarks, runBenchmark } from '@hearth/benchmarks';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeSpecification } from './specification.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -56,3 +57,4 @@ for (const benchmark of chosen) {
     process.exitCode = 1;
   }
 }
+if (!values.quick) writeSpecification();

@@ -1,0 +1,137 @@
+/** The numbers that SPECIFICATION.md promises, and which goal of which benchmark measures each. */
+export interface Promised {
+  number: string;
+  goal: string;
+  /** The benchmark, by its name for `npm run bench`; undefined where there is none yet. */
+  benchmark?: 'invoke' | 'cold' | 'burst' | 'density';
+  /** Matches `number` of the benchmark's goals; what the first group catches tells several of them apart. */
+  goals?: RegExp;
+  /** The title of the benchmark's table that states it, where it has no goal. */
+  table?: string;
+}
+
+export const PROMISES: readonly Promised[] = [
+  {
+    number: 'warm throughput, 32 connections, JSON echo, dev auth, logs on, beside workerd',
+    goal: 'at least 1.3 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): throughput, x workerd$/,
+  },
+  {
+    number: 'warm throughput, beside functions-framework',
+    goal: 'at least 1.3 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): throughput, x functions-framework$/,
+  },
+  {
+    number: 'warm throughput, beside a bare `node:http` echo',
+    goal: 'at least 0.37 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): throughput, x bare$/,
+  },
+  {
+    number: 'warm latency p50, one connection, beside bare',
+    goal: 'at most 1.6 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): p50 of one connection, x bare$/,
+  },
+  {
+    number: 'warm latency p50, one connection, beside workerd',
+    goal: 'at most 1 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): p50 of one connection, x workerd$/,
+  },
+  {
+    number: 'open loop at half the peak rate: p99 beside the p50 of one connection',
+    goal: 'at most 5 x',
+    benchmark: 'invoke',
+    goals: /^hearth (.*): p99 of the open loop, x p50 of one connection$/,
+  },
+  {
+    number: 'open loop at half the peak rate: p99.9',
+    goal: 'stated',
+    benchmark: 'invoke',
+    table: 'Open loop at half the peak',
+  },
+  { number: 'payloads of 1 KB, 100 KB, 5.9 MB', goal: 'stated', benchmark: 'invoke', table: 'Payloads' },
+  { number: 'throughput with signatures checked, beside without', goal: 'at least 0.6 x' },
+  {
+    number: 'cold start by a spare, added to a warm call, p50',
+    goal: 'at most 2 ms',
+    benchmark: 'cold',
+    goals: /^spare, (\w+): added p50$/,
+  },
+  {
+    number: 'cold start by a spare, p50 beside the start of a Node process',
+    goal: 'at most 0.1 x',
+    benchmark: 'cold',
+    goals: /^spare, (\w+): added p50, x spawn$/,
+  },
+  {
+    number: 'cold start by a spare, p99',
+    goal: 'at most 3 x its p50',
+    benchmark: 'cold',
+    goals: /^spare, (\w+): p99, x its p50$/,
+  },
+  {
+    number: 'cold start by a fork, added to a warm call, p50',
+    goal: 'at most 4 ms',
+    benchmark: 'cold',
+    goals: /^fork, (\w+): added p50$/,
+  },
+  {
+    number: 'cold start by a fork, p50 beside the start of a Node process',
+    goal: 'at most 0.2 x',
+    benchmark: 'cold',
+    goals: /^fork, (\w+): added p50, x spawn$/,
+  },
+  {
+    number: 'cold start by a fork, p99',
+    goal: 'at most 3 x its p50',
+    benchmark: 'cold',
+    goals: /^fork, (\w+): p99, x its p50$/,
+  },
+  {
+    number: 'cold start by exec, added to a warm call, p50',
+    goal: 'at most 40 ms',
+    benchmark: 'cold',
+    goals: /^exec, (\w+): added p50$/,
+  },
+  {
+    number: 'cold start by exec, p50 beside the start of a Node process',
+    goal: 'at most 2 x',
+    benchmark: 'cold',
+    goals: /^exec, (\w+): added p50, x spawn$/,
+  },
+  {
+    number: 'cold start by exec, p99',
+    goal: 'at most 3 x its p50',
+    benchmark: 'cold',
+    goals: /^exec, (\w+): p99, x its p50$/,
+  },
+  {
+    number: 'bursts of 100 different cold functions at once: answered',
+    goal: 'all',
+    benchmark: 'burst',
+    goals: /^burst: answered$/,
+  },
+  {
+    number: 'sandboxes a second in such a burst, 2 cores',
+    goal: 'at least 400',
+    benchmark: 'burst',
+    goals: /^burst: sandboxes a second$/,
+  },
+  {
+    number: "idle warm sandboxes per GB of the machine's memory, everything counted",
+    goal: 'at least 600',
+    benchmark: 'density',
+    goals: /^idle sandboxes per GB/,
+  },
+  { number: 'forked Node beside ordinary Node: garbage, optimised code, two threads', goal: 'within 1.1 x' },
+  {
+    number: 'placement decisions a second, 100,000 functions on 10,000 instances',
+    goal: 'at least 200,000, and flat from 1,000 to 100,000',
+  },
+  { number: 'code update under full load', goal: 'no error, p99 within 1.1 x' },
+  { number: 'asynchronous events accepted a second, durable', goal: 'at least 5,000' },
+];
