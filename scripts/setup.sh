@@ -27,6 +27,7 @@ has mkfs.ext4 || need e2fsprogs
 has mount || need mount
 if [ "${1:-}" = test ]; then
   has curl || need curl
+  has nft || need nftables
   has aws || need awscli
   python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
     need python3-boto3

@@ -35,14 +35,20 @@ export class Hearth implements AsyncDisposable {
   readonly port: number;
   readonly data: string;
   readonly process: ChildProcess;
+  /** What it has written to its standard error so far. */
+  errors = '';
   readonly #keepData: boolean;
 
-  private constructor(port: number, data: string, process: ChildProcess, keepData: boolean) {
+  private constructor(port: number, data: string, server: ChildProcess, keepData: boolean) {
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.data = data;
-    this.process = process;
+    this.process = server;
     this.#keepData = keepData;
+    server.stderr!.on('data', (text: Buffer) => {
+      this.errors += text.toString();
+      process.stderr.write(text);
+    });
   }
 
   static async start({ settings = {}, data }: HearthOptions = {}): Promise<Hearth> {
@@ -52,7 +58,8 @@ export class Hearth implements AsyncDisposable {
     fs.writeFileSync(config, JSON.stringify({ instances: 1, slots: 16, ...settings }));
     const port = await freePort();
     const args = ['up', '--port', String(port), '--data', join(directory, 'data'), '--config', config];
-    const server = spawn(HEARTH, args, { stdio: ['ignore', 'pipe', 'inherit'], env: environment(undefined) });
+    const server = spawn(HEARTH, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment(undefined) });
+    const hearth = new Hearth(port, directory, server, data !== undefined);
     const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
     const limit = AbortSignal.timeout(START_LIMIT_MS);
     const ended = once(server, 'exit', { signal: limit }).then(([code]) => {
@@ -61,7 +68,7 @@ export class Hearth implements AsyncDisposable {
     ended.catch(() => {});
     const { value } = (await Promise.race([lines.next(), ended])) as IteratorResult<string>;
     if (!String(value).includes('ready')) throw new Error(`the server said: ${String(value)}`);
-    return new Hearth(port, directory, server, data !== undefined);
+    return hearth;
   }
 
   client(account = '000000000000'): LambdaClient {
@@ -127,6 +134,11 @@ export class Hearth implements AsyncDisposable {
     const response = await fetch(this.url + path);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
+  }
+
+  /** What the server was told to keep its data in. */
+  get dataDirectory(): string {
+    return join(this.data, 'data');
   }
 
   /** Ends it in order. @returns the exit code. */
