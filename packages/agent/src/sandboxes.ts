@@ -142,9 +142,11 @@ export class Sandboxes {
     const { maxBytes, outOfMemory } = sandbox.slot.memoryStory();
     const maxMemoryMb = Math.ceil(maxBytes / 1024 / 1024);
     const reason = outOfMemory ? 'killed for want of memory' : `ended (${end.signal ?? end.code})`;
-    this.#send({ type: 'lost', sandbox: sandbox.id, reason, exit: { ...end, outOfMemory }, maxMemoryMb });
     this.#bySlot.delete(sandbox.slot.number);
-    void this.#slots.giveBack(sandbox.slot);
+    // Told once the slot is clean; by then the server has read what the sandbox itself said last.
+    void this.#slots.giveBack(sandbox.slot).then(() => {
+      this.#send({ type: 'lost', sandbox: sandbox.id, reason, exit: { ...end, outOfMemory }, maxMemoryMb });
+    });
     if (spare >= 0) this.#refillLater();
   }
 
