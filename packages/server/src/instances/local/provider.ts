@@ -56,8 +56,12 @@ export class LocalProvider implements Provider {
       token,
       makeVolumes: (slots, sizeMb) => this.#makeVolumes(instance, slots, sizeMb),
       remove: async () => {
-        this.#instances.delete(instance);
-        await removal.run();
+        try {
+          await removal.run();
+        } finally {
+          // Not before: whoever closes the provider waits for removals under way too.
+          this.#instances.delete(instance);
+        }
       },
     });
     this.#instances.add(instance);
