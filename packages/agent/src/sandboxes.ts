@@ -144,7 +144,7 @@ export class Sandboxes {
     const reason = outOfMemory ? 'killed for want of memory' : `ended (${end.signal ?? end.code})`;
     this.#bySlot.delete(sandbox.slot.number);
     // Told once the slot is clean; by then the server has read what the sandbox itself said last.
-    void this.#slots.giveBack(sandbox.slot).then(() => {
+    void this.#slots.giveBack(sandbox.slot).finally(() => {
       this.#send({ type: 'lost', sandbox: sandbox.id, reason, exit: { ...end, outOfMemory }, maxMemoryMb });
     });
     if (spare >= 0) this.#refillLater();
