@@ -39,7 +39,8 @@ describe("AWS's clients", () => {
     fs.writeFileSync(join(files, 'second.zip'), await zipOf({ 'index.mjs': SECOND }));
     environment = {
       ...hearth.environment(),
-      // Nobody's own settings.
+      // Debian's clients, with nobody's own settings.
+      PATH: '/usr/bin:/bin',
       HOME: files,
       // The clients insist on having some.
       AWS_DEFAULT_REGION: 'us-east-1',

@@ -28,8 +28,9 @@ has mount || need mount
 if [ "${1:-}" = test ]; then
   has curl || need curl
   has nft || need nftables
-  has aws || need awscli
-  python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
+  # Debian's own, whatever a user's pip has put in front of them.
+  [ -x /usr/bin/aws ] || need awscli
+  /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
     need python3-boto3
 fi
 
