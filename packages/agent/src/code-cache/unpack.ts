@@ -7,18 +7,19 @@ import { type Entry, open, type ZipFile } from 'yauzl';
 
 /** AWS's limit for code and layers together, unzipped. */
 const MAX_BYTES = 250 * 1024 * 1024;
-const MAX_ENTRIES = 100_000;
+/** As many as the server lets pass at upload. */
+const MAX_ENTRIES = 200_000;
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
 /** Longest path that Linux takes. */
 const MAX_LINK = 4096;
 
-const openZip = promisify<string, { lazyEntries: boolean; strictFileNames: boolean }, ZipFile>(open);
+const openZip = promisify<string, { lazyEntries: boolean }, ZipFile>(open);
 
 /** @throws where the archive is broken, too large, or would write outside of `target`. */
 export async function unpack(archive: string, target: string): Promise<void> {
-  // strictFileNames refuses what isn't a plain relative path.
-  const zip = await openZip(archive, { lazyEntries: true, strictFileNames: true });
+  // yauzl turns backslashes round, then refuses what isn't a plain relative path.
+  const zip = await openZip(archive, { lazyEntries: true });
   try {
     if (zip.entryCount > MAX_ENTRIES) throw new Error(`the archive has more than ${MAX_ENTRIES} entries`);
     let left = MAX_BYTES;
@@ -54,19 +55,22 @@ async function unpackEntry(zip: ZipFile, entry: Entry, target: string, real: Set
     makeDirectory(path, real);
     return;
   }
+  if (path === target) throw new Error('the archive has a file with no name');
+  const isLink = (mode & S_IFMT) === S_IFLNK;
+  if (isLink && entry.uncompressedSize > MAX_LINK) throw new Error(`the link ${entry.fileName} is too long`);
   makeDirectory(dirname(path), real);
+  // A name that stands in the archive twice: the last one counts. Removing the first means that no link is followed.
+  // A directory is not removed, so those known to be real stay so.
+  fs.rmSync(path, { force: true });
+  // From here on nothing may fail before the stream has its reader: its errors would have nobody to go to.
   const data = await promisify(zip.openReadStream.bind(zip))(entry);
-  if ((mode & S_IFMT) === S_IFLNK) {
-    if (entry.uncompressedSize > MAX_LINK) throw new Error(`the link ${entry.fileName} is too long`);
+  if (isLink) {
     const pieces: Buffer[] = [];
     for await (const piece of data) pieces.push(piece as Buffer);
     // It may lead anywhere: whoever follows it does so inside the sandbox's own root, or is stopped below.
-    fs.rmSync(path, { force: true });
     fs.symlinkSync(Buffer.concat(pieces).toString(), path);
     return;
   }
-  // A file that stands in the archive twice: the last one counts. Removing it first means that no link is followed.
-  fs.rmSync(path, { force: true, recursive: true });
   const executable = (mode & 0o111) !== 0;
   await pipeline(data, fs.createWriteStream(path, { flags: 'wx', mode: executable ? 0o755 : 0o644 }));
 }
