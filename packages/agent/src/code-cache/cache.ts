@@ -66,6 +66,7 @@ export class CodeCache {
     this.#fetch(account, sha256, {
       async write(piece) {
         received += piece.length;
+        if (file.destroyed) throw new Error(`code ${sha256} can't be written`);
         if (received > size) throw new Error(`code ${sha256} is longer than the ${size} bytes it should have`);
         hash.update(piece);
         if (!file.write(piece)) await once(file, 'drain');

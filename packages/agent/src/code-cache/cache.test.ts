@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { test } from 'node:test';
+import type { TransferSink } from '../link/link.ts';
+import { CodeCache } from './cache.ts';
+import { zipOf } from './testing/zip.ts';
+
+const ACCOUNT = '000000000000';
+const ARCHIVE = zipOf([{ name: 'index.mjs', data: 'export {}' }]);
+
+function refTo(archive: Buffer): { sha256: string; size: number } {
+  return { sha256: createHash('sha256').update(archive).digest('hex'), size: archive.length };
+}
+
+/** A cache on a disk of its own, and the server's end of each transfer that it has asked for. */
+class Bench implements Disposable {
+  readonly directory = fs.mkdtempSync(join(tmpdir(), 'hearth-cache-'));
+  readonly asked: { account: string; sha256: string; sink: TransferSink }[] = [];
+  readonly cache = new CodeCache(this.directory, (account, sha256, sink) => {
+    this.asked.push({ account, sha256, sink });
+  });
+
+  /** The transfer that was asked for last. */
+  get sink(): TransferSink {
+    return this.asked.at(-1)!.sink;
+  }
+
+  async send(archive: Buffer, pieceBytes = archive.length): Promise<void> {
+    for (let at = 0; at < archive.length; at += pieceBytes) {
+      await this.sink.write(archive.subarray(at, at + pieceBytes));
+    }
+    this.sink.end();
+  }
+
+  [Symbol.dispose](): void {
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+test('code is fetched, checked and unpacked, and the archive is gone', async () => {
+  using bench = new Bench();
+  const code = refTo(ARCHIVE);
+  assert.equal(bench.cache.has(code.sha256), false);
+  const coming = bench.cache.get(ACCOUNT, code);
+  await bench.send(ARCHIVE, 7);
+  const directory = await coming;
+  assert.equal(fs.readFileSync(join(directory, 'index.mjs'), 'utf8'), 'export {}');
+  assert.deepEqual(
+    bench.asked.map(({ account, sha256 }) => [account, sha256]),
+    [[ACCOUNT, code.sha256]],
+  );
+  assert.deepEqual(fs.readdirSync(bench.directory), [code.sha256]);
+  assert.equal(bench.cache.has(code.sha256), true);
+});
+
+test('however many ask for it, before and after it is there, it is fetched once', async () => {
+  using bench = new Bench();
+  const code = refTo(ARCHIVE);
+  const askers = Array.from({ length: 10 }, () => bench.cache.get(ACCOUNT, code));
+  await bench.send(ARCHIVE);
+  const directories = await Promise.all(askers);
+  directories.push(await bench.cache.get(ACCOUNT, code));
+  assert.equal(new Set(directories).size, 1);
+  assert.equal(bench.asked.length, 1);
+});
+
+test('two codes come at the same time and do not mix', async () => {
+  using bench = new Bench();
+  const archives = ['first', 'second'].map((data) => zipOf([{ name: 'name', data }]));
+  const coming = archives.map((archive) => bench.cache.get(ACCOUNT, refTo(archive)));
+  const sinks = bench.asked.map(({ sink }) => sink);
+  await Promise.all(archives.map((archive, i) => sinks[i]!.write(archive)));
+  for (const sink of sinks) sink.end();
+  const directories = await Promise.all(coming);
+  assert.deepEqual(
+    directories.map((directory) => fs.readFileSync(join(directory, 'name'), 'utf8')),
+    ['first', 'second'],
+  );
+});
+
+const damaged = Buffer.from(ARCHIVE);
+damaged[ARCHIVE.length - 1]! ^= 1;
+const broken = Buffer.from('no zip file');
+const escaping = zipOf([{ name: 'index.mjs' }, { name: 'a/../../../evil' }]);
+const FAILURES: Record<string, { asked: Buffer; sent: Buffer; because: RegExp }> = {
+  'another archive of the same length': { asked: ARCHIVE, sent: damaged, because: /another hash/ },
+  'an archive cut short': { asked: ARCHIVE, sent: ARCHIVE.subarray(0, -1), because: /another hash/ },
+  nothing: { asked: ARCHIVE, sent: Buffer.alloc(0), because: /another hash/ },
+  'what its hash says, but no zip file': { asked: broken, sent: broken, because: /not a zip file/i },
+  'an archive that leads out': { asked: escaping, sent: escaping, because: /invalid relative path/ },
+};
+
+for (const [what, { asked, sent, because }] of Object.entries(FAILURES)) {
+  test(`${what} is refused, leaves nothing, and is asked for again`, async () => {
+    using bench = new Bench();
+    const code = refTo(asked);
+    for (const times of [1, 2]) {
+      const coming = Promise.allSettled([bench.cache.get(ACCOUNT, code), bench.cache.get(ACCOUNT, code)]);
+      await bench.send(sent);
+      for (const result of await coming) {
+        assert.equal(result.status, 'rejected');
+        assert.match(String(result.reason), because);
+      }
+      assert.equal(bench.asked.length, times);
+      assert.equal(bench.cache.has(code.sha256), false);
+      assert.deepEqual(fs.readdirSync(bench.directory), []);
+    }
+  });
+}
+
+test('after a failure the right code can still come', async () => {
+  using bench = new Bench();
+  const code = refTo(ARCHIVE);
+  const failed = assert.rejects(bench.cache.get(ACCOUNT, code), /another hash/);
+  await bench.send(damaged);
+  await failed;
+  const coming = bench.cache.get(ACCOUNT, code);
+  await bench.send(ARCHIVE);
+  assert.equal(fs.existsSync(join(await coming, 'index.mjs')), true);
+});
+
+test('more bytes than there should be are refused when they come, not when all have come', async () => {
+  using bench = new Bench();
+  const failed = assert.rejects(bench.cache.get(ACCOUNT, refTo(ARCHIVE)), /longer than the/);
+  await bench.sink.write(ARCHIVE);
+  const written = await bench.sink.write(Buffer.from('x')).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  assert.match(String(written), /longer than the/);
+  // As the link does with what a sink throws.
+  bench.sink.fail(written!);
+  await failed;
+  assert.deepEqual(fs.readdirSync(bench.directory), []);
+});
+
+test('a transfer that fails leaves nothing, at whatever moment it does', async () => {
+  using bench = new Bench();
+  for (const turns of [0, 1, 2, 5]) {
+    for (const bytes of [0, 10]) {
+      const failed = assert.rejects(bench.cache.get(ACCOUNT, refTo(ARCHIVE)), /the server has none/);
+      for (let i = 0; i < turns; i++) await turn();
+      if (bytes > 0) await bench.sink.write(ARCHIVE.subarray(0, bytes));
+      bench.sink.fail(new Error('the server has none'));
+      await failed;
+      assert.deepEqual(fs.readdirSync(bench.directory), [], `${turns} turns, ${bytes} bytes`);
+    }
+  }
+});
+
+test('a disk that takes nothing ends the transfer, and pieces that still come are refused, not left waiting', async () => {
+  using bench = new Bench();
+  fs.rmSync(bench.directory, { recursive: true });
+  await assert.rejects(bench.cache.get(ACCOUNT, refTo(ARCHIVE)), { code: 'ENOENT' });
+  await assert.rejects(bench.sink.write(ARCHIVE.subarray(0, 10)));
+});
