@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { eventually } from './testing/eventually.ts';
 import { Hearth } from './testing/hearth.ts';
 import { holdingsOf, partsOf, processes } from './testing/holdings.ts';
@@ -117,6 +118,13 @@ describe(`${SANDBOXES} sandboxes`, () => {
     assert.ok(slabMb < 100, `the kernel's own memory grew by ${slabMb} MB`);
   });
 
+  it('leave a zygote that sleeps while nothing happens', async () => {
+    const earlier = switches(watched['zygote']!);
+    await setTimeout(1000);
+    const times = switches(watched['zygote']!) - earlier;
+    assert.ok(times <= 2, `it woke ${times} times in a second`);
+  });
+
   it('leave nothing when the server has ended', async () => {
     const nothing = { processes: [], cgroups: [], interfaces: [], tables: [], loopDevices: [], mounts: [], files: [] };
     assert.equal(await hearth.stop(), 0);
@@ -158,6 +166,12 @@ function sizeOf(pid: number): Size {
     threads: Number(/^Threads:\t(\d+)$/m.exec(status)![1]),
     residentMb: Math.round((Number(pages) * 4096) / MB),
   };
+}
+
+/** How often a process's first thread has gone to sleep. */
+function switches(pid: number): number {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^voluntary_ctxt_switches:\t(\d+)$/m.exec(status)![1]);
 }
 
 function descendants(root: number): number[] {

@@ -91,8 +91,9 @@ const setresgidCall = libc.func('int setresgid(uint, uint, uint)');
 const setrlimitCall = libc.func('int setrlimit(int, void*)');
 const sethostnameCall = libc.func('int sethostname(const char*, ulong)');
 const waitpidCall = libc.func('int waitpid(int, void*, int)');
-const signalfdCall = libc.func('int signalfd(int, void*, int)');
-const sigprocmaskCall = libc.func('int sigprocmask(int, void*, void*)');
+const pidfdOpenCall = libc.func('long syscall(long, int, uint)');
+const epollCreateCall = libc.func('int epoll_create1(int)');
+const epollCtlCall = libc.func('int epoll_ctl(int, int, int, void*)');
 const mallocTrimCall = libc.func('int malloc_trim(ulong)');
 const lseekCall = libc.func('long lseek(int, long, int)');
 const execveCall = libc.func('int execve(const char*, const char**, const char**)');
@@ -118,7 +119,7 @@ export function execve(
 ): never {
   // Others may have come from whoever started us, shells among them.
   const CLOSE_RANGE_CLOEXEC = 4;
-  closeRange(3, 0x7fff_ffff, CLOSE_RANGE_CLOEXEC);
+  closeRange(3, CLOSE_RANGE_CLOEXEC);
   for (const fd of keep) setCloseOnExec(fd, false);
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   execveCall(path, [...argv, null], [...variables, null]);
@@ -234,7 +235,6 @@ export const O_RDWR = 2;
 export const O_DIRECTORY = 0o200000;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
-const O_NONBLOCK = 0o4000;
 /** O_DIRECTORY differs between architectures. */
 const DIRECTORY = process.arch === 'arm64' ? 0o40000 : O_DIRECTORY;
 
@@ -255,9 +255,15 @@ export function closeFd(fd: number): void {
   check(closeCall(fd), 'close');
 }
 
-/** close_range(2): everything from `first` to `last`, both included. */
-function closeRange(first: number, last: number, flags: number): void {
-  check(Number(closeRangeCall(architecture.syscalls['close_range'], first, last, flags)), 'close_range');
+const LAST_FD = 0x7fff_ffff;
+
+/** close_range(2): everything from `first` on. */
+export function closeFrom(first: number): void {
+  closeRange(first, 0);
+}
+
+function closeRange(first: number, flags: number): void {
+  check(Number(closeRangeCall(architecture.syscalls['close_range'], first, LAST_FD, flags)), 'close_range');
 }
 
 /** Blocking read(2). @returns bytes read, 0 at the end. */
@@ -290,14 +296,17 @@ export function dataRanges(fd: number): [number, number][] {
 }
 
 /** Waits until one of the descriptors can be read. @returns for each, whether it can. */
-export function pollReadable(fds: readonly number[], timeoutMs = -1): boolean[] {
+export function pollReadable(fds: readonly number[]): boolean[] {
   const POLLIN = 1;
   const set = Buffer.alloc(8 * fds.length);
   for (const [i, fd] of fds.entries()) {
     set.writeInt32LE(fd, i * 8);
     set.writeInt16LE(POLLIN, i * 8 + 4);
   }
-  check(pollCall(set, fds.length, timeoutMs), 'poll');
+  while (pollCall(set, fds.length, -1) < 0) {
+    // A signal's handler has run meanwhile.
+    if (koffi.errno() !== koffi.os.errno['EINTR']) throw new SystemCallError('poll', koffi.errno());
+  }
   return fds.map((_, i) => set.readInt16LE(i * 8 + 6) !== 0);
 }
 
@@ -400,37 +409,36 @@ export function reap(): WaitResult | undefined {
   return signal === 0 ? { pid, code: (value >> 8) & 0xff, signal: null } : { pid, code: null, signal };
 }
 
-const SIGCHLD = 17;
-const SIG_BLOCK = 0;
-const SIG_UNBLOCK = 1;
-
-function signalSet(signal: number): Buffer {
-  const set = Buffer.alloc(128);
-  set.writeBigUInt64LE(1n << BigInt(signal - 1), 0);
-  return set;
-}
-
-/**
- * Blocks SIGCHLD in this thread and gives a descriptor that becomes readable when a child has ended. Not every time:
- * signals are the whole process's, and a thread that blocks none, as Node's own threads do, may take one away.
- */
-export function childSignalFd(): number {
-  check(sigprocmaskCall(SIG_BLOCK, signalSet(SIGCHLD), null), 'sigprocmask');
-  return check(signalfdCall(-1, signalSet(SIGCHLD), O_CLOEXEC | O_NONBLOCK), 'signalfd');
-}
-
-/** Takes the signals that wait at a descriptor of {@link childSignalFd}, if there are any. */
-export function takeChildSignals(fd: number): void {
-  const SIGNAL_BYTES = 128;
-  const into = Buffer.alloc(SIGNAL_BYTES);
-  if (Number(readCall(fd, into, into.length)) < 0 && koffi.errno() !== koffi.os.errno['EAGAIN']) {
-    throw new SystemCallError('read', koffi.errno(), 'signalfd');
+/** A descriptor of a process, readable once it has ended. @param minimum the least number that the descriptor gets. */
+export function openPidfd(pid: number, minimum: number): number {
+  const F_DUPFD_CLOEXEC = 1030;
+  const fd = check(Number(pidfdOpenCall(architecture.syscalls['pidfd_open'], pid, 0)), 'pidfd_open', String(pid));
+  try {
+    return check(fcntlCall(fd, F_DUPFD_CLOEXEC, minimum), 'fcntl');
+  } finally {
+    closeFd(fd);
   }
 }
 
-/** Undoes what {@link childSignalFd} did to the signal mask. */
-export function unblockChildSignal(): void {
-  check(sigprocmaskCall(SIG_UNBLOCK, signalSet(SIGCHLD), null), 'sigprocmask');
+/** epoll_create1(2). @returns a descriptor that is readable while one of those added to it is. */
+export function createEpoll(): number {
+  return check(epollCreateCall(O_CLOEXEC), 'epoll_create1');
+}
+
+/** Has an epoll descriptor be readable while `fd` is. */
+export function addToEpoll(epoll: number, fd: number): void {
+  const EPOLL_CTL_ADD = 1;
+  const EPOLLIN = 1;
+  // What follows the events is never asked back; where it lies differs between architectures.
+  const event = Buffer.alloc(16);
+  event.writeUInt32LE(EPOLLIN, 0);
+  check(epollCtlCall(epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl');
+}
+
+/** Undoes {@link addToEpoll}. Closing `fd` is not enough where another process has a copy of it. */
+export function removeFromEpoll(epoll: number, fd: number): void {
+  const EPOLL_CTL_DEL = 2;
+  check(epollCtlCall(epoll, EPOLL_CTL_DEL, fd, null), 'epoll_ctl');
 }
 
 /** malloc_trim(3): gives memory that malloc holds and nobody uses back to the kernel. */

@@ -8,7 +8,6 @@ import koffi from 'koffi';
 import {
   architecture,
   cgroupAt,
-  childSignalFd,
   CLONE_NEWNS,
   CLONE_NEWPID,
   closeFd,
@@ -20,17 +19,15 @@ import {
   openFd,
   pollReadable,
   readFd,
-  reap,
   sandboxFilter,
   setns,
-  takeChildSignals,
   trimHeap,
-  unblockChildSignal,
   unshare,
   writeFd,
 } from '@hearth/linux';
 import { prepareIdentity, runSandbox, warmUp } from '@hearth/runtime-node';
 import { becomeSandbox, type Handles } from './child.ts';
+import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
 import { enterHostRoot, RUNTIME, SANDBOX_NODE } from './root.ts';
@@ -64,7 +61,7 @@ prepareIdentity();
 unshare(CLONE_NEWNS);
 enterHostRoot('/run/hearth/root');
 compact();
-const children = childSignalFd();
+const children = new Children();
 say({ event: 'warm' });
 
 /** Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there. */
@@ -83,8 +80,8 @@ function child(order: ForkOrder): void {
   let stream: number;
   try {
     loopFork(defaultLoop());
-    for (const fd of [ORDERS_FD, children, ownPidns]) closeFd(fd);
-    unblockChildSignal();
+    for (const fd of [ORDERS_FD, ownPidns]) closeFd(fd);
+    children.leave();
     stream = becomeSandbox(order, handles);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -112,20 +109,17 @@ function obey(order: ForkOrder): boolean {
   if (pid === 0) return true;
   setns(ownPidns, CLONE_NEWPID);
   say({ event: 'forked', sandbox: order.sandbox, pid });
+  children.watch(pid);
   return false;
 }
-
-/** An end whose signal went to another of Node's threads is noticed after this long at most. */
-const REAP_MS = 25;
 
 /** Reads orders and reaps children until the agent hangs up. @returns the order to carry out, in a child only. */
 function serve(): ForkOrder | undefined {
   let text = '';
   const piece = Buffer.alloc(64 * 1024);
   for (;;) {
-    const [ordered] = pollReadable([ORDERS_FD, children], REAP_MS);
-    takeChildSignals(children);
-    for (let end = reap(); end !== undefined; end = reap()) say({ event: 'dead', ...end });
+    const [ordered] = pollReadable([ORDERS_FD, children.fd]);
+    for (const end of children.reap()) say({ event: 'dead', ...end });
     if (!ordered) continue;
     const length = readFd(ORDERS_FD, piece);
     if (length === 0) return undefined;
