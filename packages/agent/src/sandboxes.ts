@@ -1,6 +1,7 @@
 /** The sandboxes of this instance: makes spares, turns them into what the server asks for, ends them. */
 import { randomBytes } from 'node:crypto';
-import { closeFd, O_RDONLY, openFd } from '@hearth/linux';
+import { close } from 'node:fs';
+import { O_RDONLY, openFd } from '@hearth/linux';
 import { cpuShare, type FromAgent, type FunctionSpec, type StartPath } from '@hearth/protocol';
 import type { CodeCache } from './code-cache/cache.ts';
 import { execOrder } from './sandbox/exec.ts';
@@ -135,7 +136,8 @@ export class Sandboxes {
     this.#all.delete(connection);
     this.#placed.delete(sandbox.id);
     sandbox.ended = true;
-    if (sandbox.mounts !== undefined) closeFd(sandbox.mounts);
+    // Nobody else holds its mounts any more: the kernel takes them down before this returns, and that takes milliseconds.
+    if (sandbox.mounts !== undefined) close(sandbox.mounts);
     sandbox.mounts = undefined;
     const spare = this.#spares.indexOf(sandbox);
     if (spare >= 0) this.#spares.splice(spare, 1);

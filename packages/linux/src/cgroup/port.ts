@@ -19,8 +19,11 @@ export interface Cgroup {
   /** Bytes used now, and the most since the last `resetPeak`. */
   memory(): { used: number; max: number };
   resetPeak(): void;
-  /** Gives back page cache that ended sandboxes left charged. Best effort. */
-  dropCache(): void;
+  /**
+   * Gives back what ended processes left charged, page cache and the kernel's own, until no more than `leaving` bytes
+   * are. Best effort. The group must be empty.
+   */
+  dropCache(leaving: number): Promise<void>;
   /** How many processes the kernel has killed here for want of memory. */
   outOfMemoryKills(): number;
   /** Lets this user and group make groups and move processes below, but not lift this group's own limits. */

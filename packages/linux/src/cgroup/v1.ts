@@ -49,8 +49,17 @@ export class CgroupV1 implements Cgroup {
     fs.writeFileSync(join(this.directories.memory, 'memory.max_usage_in_bytes'), '0');
   }
 
-  dropCache(): void {
-    fs.writeFileSync(join(this.directories.memory, 'memory.force_empty'), '0');
+  async dropCache(leaving: number): Promise<void> {
+    if (this.memory().used <= leaving) return;
+    // Not memory.force_empty, which wants all of it: where a single page is dirty, it sleeps for a tenth of a second.
+    const file = join(this.directories.memory, 'memory.limit_in_bytes');
+    try {
+      await fs.promises.writeFile(file, String(leaving));
+    } catch (error) {
+      // So much can't be given back.
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    }
+    this.setMemoryLimit(undefined);
   }
 
   outOfMemoryKills(): number {

@@ -56,9 +56,11 @@ export class CgroupV2 implements Cgroup {
     // Writing resets the peak for the writer's descriptor only, so a later reader sees the group's whole life.
   }
 
-  dropCache(): void {
+  async dropCache(leaving: number): Promise<void> {
+    const excess = this.memory().used - leaving;
+    if (excess <= 0) return;
     try {
-      this.#write('memory.reclaim', '64M');
+      await fs.promises.writeFile(join(this.#directory, 'memory.reclaim'), String(excess));
     } catch (error) {
       // EAGAIN: there was less to reclaim. ENOENT: Linux before 5.19.
       if (!['EAGAIN', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
