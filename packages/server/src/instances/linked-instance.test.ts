@@ -132,6 +132,34 @@ test('what a sandbox writes to its descriptors is handed on, from the first byte
   assert.equal(await heard, 'a: native text\n');
 });
 
+test('what a sandbox said last is handed on before its loss is', async () => {
+  await using subject = new Subject();
+  const heard: string[] = [];
+  const stdio = Promise.withResolvers<void>();
+  const lost = Promise.withResolvers<void>();
+  subject.instance.listen({
+    onReport: ({ type }) => {
+      heard.push(type);
+      lost.resolve();
+    },
+    onStdio: (_, bytes) => {
+      heard.push(bytes.toString());
+      stdio.resolve();
+    },
+  });
+  const agent = await subject.agent({ type: 'ready' }, { type: 'spare', sandbox: 'a', token: 'token-a', slot: 0 });
+  const output = await subject.connect(hello('stdio', 'token-a'), Buffer.from('first'));
+  await stdio.promise;
+  // With nothing else to read, the agent's link is ready first now, and so it is read first.
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const control = (message: FromAgent): Buffer => encodeJson(Kind.control, 0, message);
+  agent.write(control({ type: 'log', level: 'info', message: 'earlier' }));
+  output.end('last');
+  agent.write(control({ type: 'lost', sandbox: 'a', reason: 'ended', exit: null, maxMemoryMb: 0 }));
+  await lost.promise;
+  assert.deepEqual(heard, ['first', 'last', 'lost']);
+});
+
 test('a relayed connection speaks HTTP for the account of its instance', async () => {
   const http = createServer((request, response) => response.end(`${request.url} for ${seen}`));
   let seen = '';

@@ -195,7 +195,7 @@ export class LinkedInstance implements Instance {
       case 'lost':
         this.#desk.forget(message.sandbox);
         this.#claims.forget(message.sandbox);
-        return this.#listener?.onReport(message);
+        return afterPending(() => this.#listener?.onReport(message));
       case 'placed':
       case 'usage':
         return this.#listener?.onReport(message);
@@ -221,4 +221,12 @@ export class LinkedInstance implements Instance {
     stream.on('data', (bytes: Buffer) => this.#listener?.onStdio(connection, bytes));
     stream.resume();
   };
+}
+
+/**
+ * Calls back once what lay ready on any other stream when this was called has been read: streams are read in no certain
+ * order, and the first turn's reading may have begun already.
+ */
+function afterPending(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
