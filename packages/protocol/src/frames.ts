@@ -27,7 +27,10 @@ export const Kind = {
   hello: 1,
   /** Server to sandbox: JSON {@link InitMessage}. Sandbox to server: empty, init is done. */
   init: 2,
-  /** Server to sandbox: an {@link InvokeMeta} and the event, see `encodeInvoke`. */
+  /**
+   * Server to sandbox: an {@link InvokeMeta} and the event, see `encodeInvoke`. One that comes while another runs, with
+   * its whole event in the frame, waits in the sandbox and begins when that one has ended.
+   */
   invoke: 3,
   /** Part of a body; the body ends with `end` (or with the last chunk of an announced length). */
   chunk: 4,
@@ -43,6 +46,8 @@ export const Kind = {
   credit: 9,
   /** On an agent's link: one JSON control message (see control.ts). */
   control: 10,
+  /** Server to sandbox: invocations that wait there are wanted back. Sandbox to server: they have not begun, and won't. */
+  withdraw: 11,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -109,7 +114,7 @@ export class FrameDecoder {
       const length = data.readUInt32LE(offset);
       const kind = data.readUInt32LE(offset + 4);
       if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
-      if (kind < Kind.hello || kind > Kind.control) throw new FrameError(`a frame of unknown kind ${kind}`);
+      if (kind < Kind.hello || kind > Kind.withdraw) throw new FrameError(`a frame of unknown kind ${kind}`);
       const end = offset + HEADER_BYTES + length;
       if (end > data.length) break;
       const stream = data.readUInt32LE(offset + 8);

@@ -26,8 +26,8 @@ export interface InitMessage {
 /** What travels with an event. */
 export interface InvokeMeta {
   requestId: string;
-  /** Milliseconds since the epoch, by the server's clock. */
-  deadline: number;
+  /** Milliseconds that it may take, from when it begins. */
+  timeoutMs: number;
   /** As invoked, qualifier included. */
   arn: string;
   traceId?: string;

@@ -37,6 +37,8 @@ export interface Settings {
   instanceIdleMs: number;
   /** An idle sandbox is frozen after this: ms. 0 freezes at once, as AWS does, and costs each call 20 us. */
   freezeAfterMs: number;
+  /** How long the server stays awake for what comes next while a processor is free: ms. 0 sleeps at once. */
+  pollMs: number;
   /** Executions of one account at once; AWS's default. */
   concurrency: number;
 }
@@ -60,6 +62,7 @@ function defaults(): Settings {
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
     freezeAfterMs: 5,
+    pollMs: 0.05,
     concurrency: 1000,
   };
 }

@@ -25,7 +25,7 @@ export interface HandlerContext {
 
 /** @throws SyntaxError if the client context is not JSON. */
 export function handlerContext(init: InitMessage, meta: InvokeMeta): HandlerContext {
-  const { deadline } = meta;
+  const deadline = Date.now() + meta.timeoutMs;
   return {
     clientContext: meta.clientContext === undefined ? undefined : JSON.parse(meta.clientContext),
     identity: undefined,

@@ -87,7 +87,7 @@ describe('the log', () => {
       });
       peer.socket.removeAllListeners('data');
       peer.socket.on('data', (data: Buffer) => decoder.push(data));
-      const meta = { requestId: 'r', deadline: 0, arn: 'a', length: 2 };
+      const meta = { requestId: 'r', timeoutMs: 1000, arn: 'a', length: 2 };
       peer.socket.write(encodeInvoke(1, meta, Buffer.from('{}')).frame);
     });
     assert.ok(bytes > 200e6);

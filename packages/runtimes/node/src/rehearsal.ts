@@ -13,7 +13,7 @@ const HANDLER = 'rehearsal.handler';
 export async function rehearseLoading(): Promise<void> {
   const handler = await loadHandler(ROOT, HANDLER);
   const body = Buffer.from('{"rehearsal":true}');
-  const { frame } = encodeInvoke(1, { requestId: '-', deadline: Date.now(), arn: '-', length: body.length }, body);
+  const { frame } = encodeInvoke(1, { requestId: '-', timeoutMs: 3000, arn: '-', length: body.length }, body);
   const { meta, event } = decodeInvoke(frame.subarray(12));
   const init = {
     handler: HANDLER,

@@ -6,6 +6,12 @@ import { SandboxPeer } from './testing/sandbox-peer.ts';
 /** A function in one ES module. */
 const esm = (text: string) => ({ files: { 'index.mjs': text } });
 
+function invoke(stream: number, event: unknown): Buffer {
+  const bytes = Buffer.from(JSON.stringify(event));
+  const meta = { requestId: `request-${stream}`, timeoutMs: 1000, arn: 'a', length: bytes.length };
+  return encodeInvoke(stream, meta, bytes).frame;
+}
+
 describe('an invocation', () => {
   test('echoes its event and leaves the sandbox ready for the next', async () => {
     await using peer = await SandboxPeer.ready(esm('let n = 0; export const handler = async (e) => ({ e, n: ++n });'));
@@ -91,7 +97,7 @@ describe('the context', () => {
         arn: 'arn:aws:lambda:us-east-1:000000000000:function:fn:live',
         traceId: 'Root=1-2-3',
         clientContext: '{"custom":{"a":1}}',
-        deadline: Date.now() + 60_000,
+        timeoutMs: 60_000,
       },
     )) as Record<string, unknown>;
     const { keys, left, ...rest } = context;
@@ -158,6 +164,47 @@ describe('the process', () => {
     assert.deepEqual(await peer.exited, { code: 0, signal: null });
   });
 
+  test('runs invocations that are sent ahead one at a time, in order, each with what is its own', async () => {
+    await using peer = await SandboxPeer.ready(
+      esm(`
+        let running = 0;
+        export const handler = async (event, context) => {
+          running++;
+          await new Promise((resolve) => setTimeout(resolve, 2));
+          if (event === 2) { running--; throw new Error('second'); }
+          return [event, running--, context.awsRequestId, context.getRemainingTimeInMillis() > 900];
+        };`),
+    );
+    const frames = await peer.exchange(
+      [1, 2, 3].map((n) => invoke(n, n)),
+      3,
+    );
+    assert.deepEqual(
+      frames.map(({ kind, stream }) => [kind, stream]),
+      [
+        [Kind.end, 1],
+        [Kind.error, 2],
+        [Kind.end, 3],
+      ],
+    );
+    assert.deepEqual(JSON.parse(frames[0]!.text), [1, 1, 'request-1', true]);
+    assert.deepEqual(JSON.parse(frames[2]!.text), [3, 1, 'request-3', true]);
+  });
+
+  test('gives back what was sent ahead and has not begun', async () => {
+    await using peer = await SandboxPeer.ready(
+      esm(
+        'let n = 0; export const handler = async () => { await new Promise((done) => setTimeout(done, 50)); return ++n; };',
+      ),
+    );
+    const frames = await peer.exchange([invoke(1, 0), invoke(2, 0), encodeFrame(Kind.withdraw, 0)], 2);
+    assert.deepEqual(frames, [
+      { kind: Kind.withdraw, stream: 0, text: '' },
+      { kind: Kind.end, stream: 1, text: '1' },
+    ]);
+    assert.deepEqual(await peer.exchange([invoke(3, 0)], 1), [{ kind: Kind.end, stream: 3, text: '2' }]);
+  });
+
   test('ends when the server goes away', async () => {
     await using peer = await SandboxPeer.ready(esm('export const handler = async () => {};'));
     peer.socket.destroy();
@@ -178,7 +225,7 @@ describe('the process', () => {
   const nonsense: Record<string, Buffer> = {
     'an invocation before init': encodeInvoke(
       1,
-      { requestId: 'r', deadline: 0, arn: 'a', length: 2 },
+      { requestId: 'r', timeoutMs: 1000, arn: 'a', length: 2 },
       Buffer.from('{}'),
     ).frame,
     'a chunk for no invocation': encodeFrame(Kind.chunk, 1, 'x'),

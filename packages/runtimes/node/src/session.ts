@@ -29,8 +29,16 @@ export interface SessionHost {
   shutdown(): void;
 }
 
+/** An invocation that came while another ran. */
+interface Waiting {
+  readonly stream: number;
+  readonly meta: InvokeMeta;
+  readonly event: Buffer;
+}
+
 /**
- * The life of one sandbox as its frames tell it: init, then one invocation at a time.
+ * The life of one sandbox as its frames tell it: init, then one invocation at a time. The server may send the next ones
+ * ahead, and take back those that have not begun.
  *
  * Whatever ends an invocation waits for one turn of the event loop first, as AWS's runtime does: a promise that was
  * rejected and left alone fails the invocation that made it, not the next.
@@ -42,6 +50,7 @@ export class Session {
   #init: InitMessage | undefined;
   #handler: Handler | undefined;
   #receiver: EventReceiver | undefined;
+  readonly #waiting: Waiting[] = [];
   #result: unknown;
 
   constructor(host: SessionHost) {
@@ -67,6 +76,10 @@ export class Session {
         this.#expect('new');
         this.#state = 'initialising';
         void this.#initialise(JSON.parse(payload.toString()) as InitMessage);
+        return;
+      case Kind.withdraw:
+        this.#waiting.length = 0;
+        this.#host.connection.sendText(Kind.withdraw, 0, '');
         return;
       case Kind.shutdown:
         return this.#host.shutdown();
@@ -104,8 +117,13 @@ export class Session {
   }
 
   #receive(stream: number, payload: Buffer): void {
-    this.#expect('idle');
     const { meta, event } = decodeInvoke(payload);
+    if ((this.#state === 'executing' || this.#state === 'responding') && event.length === meta.length) {
+      // A copy: the payload is a view of the buffer that the next read fills.
+      this.#waiting.push({ stream, meta, event: Buffer.from(event) });
+      return;
+    }
+    this.#expect('idle');
     if (event.length < meta.length) {
       this.#state = 'receiving';
       this.#receiver = new EventReceiver(this.#host.connection, stream, meta, event);
@@ -174,6 +192,8 @@ export class Session {
   readonly #ended = (): void => {
     this.#host.output.stream = 0;
     this.#state = 'idle';
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#execute(next.stream, next.meta, next.event);
   };
 
   #failed(error: unknown): void {

@@ -168,7 +168,7 @@ class Rehearser {
 
   async invoke(event: object): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(event));
-    const meta = { requestId: 'rehearsal', deadline: Date.now(), arn: 'arn', length: bytes.length };
+    const meta = { requestId: 'rehearsal', timeoutMs: 3000, arn: 'arn', length: bytes.length };
     const { frame, inline } = encodeInvoke(1, meta, bytes);
     const answered = this.ask(frame);
     for (let start = inline; start < bytes.length; start += INLINE_BODY) {

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { encodeCredit, encodeFrame, encodeJson, HEADER_BYTES, INITIAL_CREDIT, Kind } from '@hearth/protocol';
 import { settled } from '../invoke/testing/test-fleet.ts';
 import { SafeSandbox } from './safe-sandbox.ts';
+import type { InvocationListener } from './safe-sandbox.ts';
 
 const INIT = {
   handler: 'h',
@@ -16,7 +17,7 @@ const INIT = {
   logGroup: 'g',
   logStream: 's',
 };
-const META = { requestId: 'r', deadline: 0, arn: 'a', length: 2 };
+const META = { requestId: 'r', timeoutMs: 1000, arn: 'a', length: 2 };
 
 class Subject {
   readonly peer: Duplex;
@@ -33,6 +34,7 @@ class Subject {
       onInitialised: () => this.heard.push('initialised'),
       onInitFailed: () => this.heard.push('init failed'),
       onLog: () => this.heard.push('log'),
+      onWithdrawn: () => this.heard.push('withdrawn'),
       onClosed: (reason) => this.heard.push(`closed: ${reason}`),
     });
   }
@@ -43,13 +45,19 @@ class Subject {
     await settled();
   }
 
+  readonly #listener: InvocationListener = {
+    onLog: () => void this.heard.push('invocation log'),
+    onResponse: (payload) => void this.heard.push(`response: ${payload.toString()}`),
+    onError: (document) => void this.heard.push(`error: ${document.toString()}`),
+    onResponseTooLarge: () => void this.heard.push('too large'),
+  };
+
   invoke(event = Buffer.from('{}')): void {
-    this.sandbox.invoke({ ...META, length: event.length }, event, {
-      onLog: () => this.heard.push('invocation log'),
-      onResponse: (payload) => this.heard.push(`response: ${payload.toString()}`),
-      onError: (document) => this.heard.push(`error: ${document.toString()}`),
-      onResponseTooLarge: () => this.heard.push('too large'),
-    });
+    this.sandbox.invoke({ ...META, length: event.length }, event, this.#listener);
+  }
+
+  invokeAhead(event = Buffer.from('{}')): void {
+    this.sandbox.invokeAhead({ ...META, length: event.length }, event, this.#listener);
   }
 }
 
@@ -65,6 +73,61 @@ test('never two invocations at once, and none before init', async () => {
   subject.sandbox.close('enough');
   assert.throws(() => subject.invoke(), /closed/);
   assert.deepEqual(subject.heard, ['initialised', 'response: 1', 'closed: enough']);
+});
+
+test('what is sent ahead begins when what came before it has ended, and leaves in one write', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke(Buffer.from('"a"'));
+  subject.received.length = 0;
+  for (const event of ['"b"', '"c"']) subject.invokeAhead(Buffer.from(event));
+  await settled();
+  assert.equal(subject.received.length, 1);
+  // Together in one read, as a sandbox that never waits sends them.
+  subject.peer.write(Buffer.concat([1, 2, 3].map((id) => encodeFrame(Kind.end, id, String(id)))));
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'response: 1', 'response: 2', 'response: 3']);
+  assert.ok(subject.sandbox.ready);
+});
+
+test('an end out of turn closes the stream', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.invokeAhead();
+  subject.peer.write(encodeFrame(Kind.end, 2, '2'));
+  await settled();
+  assert.match(subject.heard.at(-1) ?? '', /^closed: protocol error: a frame for stream 2/);
+});
+
+test('what was sent ahead and is taken back is never heard of again; what runs ends', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.invokeAhead();
+  subject.sandbox.withdraw();
+  subject.sandbox.withdraw();
+  assert.ok(!subject.sandbox.takesAhead(2), 'something could be sent that the answer would be taken for');
+  subject.peer.write(Buffer.concat([encodeFrame(Kind.withdraw, 0), encodeFrame(Kind.end, 1, '1')]));
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'withdrawn', 'response: 1']);
+  subject.invoke();
+  assert.ok(subject.sandbox.takesAhead(2));
+  subject.peer.write(encodeFrame(Kind.withdraw, 0));
+  await settled();
+  assert.match(subject.heard.at(-1) ?? '', /^closed: protocol error: nothing was asked back/);
+});
+
+test('nothing is sent ahead to an idle sandbox, or behind an event that is still being sent', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  assert.throws(() => subject.invokeAhead(), /nothing can be sent ahead/);
+  subject.invoke(Buffer.alloc(2 * INITIAL_CREDIT, 0x20));
+  assert.throws(() => subject.invokeAhead(), /nothing can be sent ahead/);
+  subject.peer.write(encodeCredit(1, 2 * INITIAL_CREDIT));
+  await settled();
+  assert.throws(() => subject.invokeAhead(Buffer.alloc(10_000)), /nothing can be sent ahead/);
+  subject.invokeAhead();
 });
 
 test('closing is idempotent and silences both sides', async () => {

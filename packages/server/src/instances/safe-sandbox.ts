@@ -15,6 +15,8 @@ import type { InitMessage, InvokeMeta } from '@hearth/protocol';
 export const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
 
 const CHUNK = 64 * 1024;
+/** The largest event that is sent ahead: several fit into a socket's buffer. */
+const MAX_AHEAD = 8 * 1024;
 const GRANT = INITIAL_CREDIT / 2;
 
 /** Whoever keeps the sandbox. */
@@ -24,6 +26,8 @@ export interface SandboxOwner {
   onInitFailed(document: Buffer): void;
   /** Log text outside any invocation, valid until the call returns. */
   onLog(text: Buffer): void;
+  /** The answer to `withdraw`: what was sent ahead by then has not begun, and won't. Its listeners hear nothing of it. */
+  onWithdrawn(): void;
   /** Once: the stream is at its end, by whichever side. Comes after it nothing. */
   onClosed(reason: string): void;
 }
@@ -37,10 +41,16 @@ export interface InvocationListener {
   onResponseTooLarge(): void;
 }
 
+interface SentAhead {
+  readonly id: number;
+  readonly listener: InvocationListener;
+}
+
 /**
  * A sandbox's stream, made safe to use. What comes from it is hostile. It guarantees:
  *
- * 1. Never two invocations at once: `invoke` throws while one runs, and before init has ended.
+ * 1. Never two invocations at once: `invoke` throws while one runs, and before init has ended. What is sent ahead begins
+ *    when all before it have ended, in its order.
  * 2. An invocation's listener hears of exactly one end, or of none if `onClosed` comes first; nothing afterwards.
  * 3. A frame that is not legal at that moment (kind, stream id, size) closes the stream.
  * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE}, the event.
@@ -52,7 +62,13 @@ export class SafeSandbox implements Disposable {
   readonly #owner: SandboxOwner;
   #phase: 'silent' | 'initialising' | 'ready' | 'closed' = 'silent';
   #sequence = 0;
+  /** The stream id of the invocation that runs, or ran last. */
+  #current = 0;
   #listener: InvocationListener | undefined;
+  readonly #ahead: SentAhead[] = [];
+  /** Frames that leave together at the end of this turn of the event loop. */
+  #unsent: Buffer[] = [];
+  #withdrawing = false;
   #chunks: Buffer[] | undefined;
   #received = 0;
   #ungranted = 0;
@@ -96,10 +112,8 @@ export class SafeSandbox implements Disposable {
   invoke(meta: InvokeMeta, event: Buffer, listener: InvocationListener): void {
     if (this.#phase !== 'ready') throw new Error(`invocation of a sandbox whose stream is ${this.#phase}`);
     if (this.#listener !== undefined) throw new Error('a second invocation of a sandbox that executes one');
-    this.#listener = listener;
-    const id = (this.#sequence = (this.#sequence % 0xffff_ffff) + 1);
-    this.#received = 0;
-    this.#ungranted = 0;
+    const id = this.#nextId();
+    this.#begin(id, listener);
     const { frame, inline } = encodeInvoke(id, meta, event);
     this.#stream.write(frame);
     if (inline < event.length) {
@@ -110,10 +124,37 @@ export class SafeSandbox implements Disposable {
     }
   }
 
+  /** Whether `invokeAhead` may be called for an event of so many bytes. */
+  takesAhead(bytes: number): boolean {
+    return this.#listener !== undefined && !this.#withdrawing && this.#event === undefined && bytes <= MAX_AHEAD;
+  }
+
+  /**
+   * Sends an invocation before the one that runs has ended. It begins by itself when those before it have ended; from
+   * then on frames for it are its listener's. Several that are sent in one turn of the event loop leave together.
+   */
+  invokeAhead(meta: InvokeMeta, event: Buffer, listener: InvocationListener): void {
+    if (!this.takesAhead(event.length)) throw new Error('nothing can be sent ahead to this sandbox now');
+    const id = this.#nextId();
+    this.#ahead.push({ id, listener });
+    if (this.#unsent.length === 0) setImmediate(this.#flush);
+    this.#unsent.push(encodeInvoke(id, meta, event).frame);
+  }
+
+  /** Asks for what was sent ahead. What has not begun when `onWithdrawn` is called never will; the rest may have ended by then. */
+  withdraw(): void {
+    if (this.#withdrawing || this.#ahead.length === 0) return;
+    this.#flush();
+    this.#withdrawing = true;
+    this.#stream.write(encodeFrame(Kind.withdraw, 0));
+  }
+
   close(reason: string): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#listener = undefined;
+    this.#ahead.length = 0;
+    this.#unsent = [];
     this.#chunks = undefined;
     this.#event = undefined;
     this.#stream.destroy();
@@ -142,20 +183,40 @@ export class SafeSandbox implements Disposable {
         return this.#owner.onInitialised();
       case Kind.error:
         return this.#onError(stream, payload);
+      case Kind.withdraw:
+        return this.#onWithdraw();
       default:
         throw new FrameError(`a frame of kind ${kind} from a sandbox`);
     }
   };
 
-  #current(stream: number): InvocationListener {
-    if (this.#listener === undefined || stream !== this.#sequence) {
+  #nextId(): number {
+    return (this.#sequence = (this.#sequence % 0xffff_ffff) + 1);
+  }
+
+  #begin(id: number, listener: InvocationListener | undefined): void {
+    this.#current = id;
+    this.#listener = listener;
+    this.#received = 0;
+    this.#ungranted = 0;
+  }
+
+  readonly #flush = (): void => {
+    const frames = this.#unsent;
+    if (frames.length === 0) return;
+    this.#unsent = [];
+    this.#stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+  };
+
+  #listenerOf(stream: number): InvocationListener {
+    if (this.#listener === undefined || stream !== this.#current) {
       throw new FrameError(`a frame for stream ${stream}, which is not open`);
     }
     return this.#listener;
   }
 
   #onEnd(stream: number, payload: Buffer): void {
-    const listener = this.#current(stream);
+    const listener = this.#listenerOf(stream);
     const chunks = this.#chunks;
     const tooLarge = this.#received + payload.length > MAX_RESPONSE;
     this.#finish();
@@ -170,13 +231,13 @@ export class SafeSandbox implements Disposable {
       if (stream !== 0) throw new FrameError('an invocation failed before init');
       return this.#owner.onInitFailed(Buffer.from(payload));
     }
-    const listener = this.#current(stream);
+    const listener = this.#listenerOf(stream);
     this.#finish();
     listener.onError(Buffer.from(payload));
   }
 
   #onChunk(stream: number, payload: Buffer): void {
-    this.#current(stream);
+    this.#listenerOf(stream);
     this.#received += payload.length;
     // A response that is too large is read to its end and dropped: the sandbox stays usable, as on AWS.
     if (this.#received > MAX_RESPONSE) this.#chunks = undefined;
@@ -191,7 +252,7 @@ export class SafeSandbox implements Disposable {
   #onCredit(stream: number, payload: Buffer): void {
     if (payload.length !== 4) throw new FrameError('a credit frame without its number');
     // Credit for an invocation that has ended since is no fault.
-    if (this.#event === undefined || stream !== this.#sequence) return;
+    if (this.#event === undefined || stream !== this.#current) return;
     this.#sendCredit += payload.readUInt32LE(0);
     this.#sendChunks();
   }
@@ -200,16 +261,26 @@ export class SafeSandbox implements Disposable {
     while (this.#event !== undefined) {
       const size = Math.min(CHUNK, this.#event.length - this.#sent);
       if (size > this.#sendCredit) return;
-      this.#stream.write(encodeFrame(Kind.chunk, this.#sequence, this.#event.subarray(this.#sent, this.#sent + size)));
+      this.#stream.write(encodeFrame(Kind.chunk, this.#current, this.#event.subarray(this.#sent, this.#sent + size)));
       this.#sendCredit -= size;
       this.#sent += size;
       if (this.#sent === this.#event.length) this.#event = undefined;
     }
   }
 
+  #onWithdraw(): void {
+    if (!this.#withdrawing) throw new FrameError('nothing was asked back');
+    this.#withdrawing = false;
+    this.#ahead.length = 0;
+    this.#owner.onWithdrawn();
+  }
+
+  /** The invocation that ran has ended: the next one that was sent has begun. */
   #finish(): void {
-    this.#listener = undefined;
+    const next = this.#ahead.shift();
     this.#chunks = undefined;
     this.#event = undefined;
+    if (next === undefined) this.#listener = undefined;
+    else this.#begin(next.id, next.listener);
   }
 }

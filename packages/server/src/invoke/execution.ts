@@ -1,8 +1,9 @@
-import type { StartPath } from '@hearth/protocol';
+import type { InvokeMeta, StartPath } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
 import type { InvocationListener } from '../instances/safe-sandbox.ts';
-import { PatientRequest } from '../placement/patient-request.ts';
+import { Deadline } from '../placement/deadline-queue.ts';
+import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
 import { errorDocument, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
@@ -33,7 +34,7 @@ const CRASH_STATUSES: ReadonlySet<number | null> = new Set([128, 129]);
  * One invocation, from the lease of its sandbox to its outcome. It is its own deadline, its sandbox's holder and its
  * stream's listener: the warm path makes this one object for each invocation.
  */
-export class Execution extends PatientRequest implements InvocationListener, SandboxHolder {
+export class Execution extends Deadline implements PatientRequest, InvocationListener, SandboxHolder {
   readonly invocation: Invocation;
   readonly record: OpenRecord;
   /** Clock's time of arrival. */
@@ -49,6 +50,8 @@ export class Execution extends PatientRequest implements InvocationListener, San
   #initMs: number | undefined;
   #startWritten = false;
   #heard = false;
+  /** Whether its event is in its sandbox's hands already. */
+  #sent = false;
   /** Whether init takes place inside this invocation, on its time. */
   initialising = false;
   /** Whether it has been given a second sandbox. */
@@ -70,9 +73,23 @@ export class Execution extends PatientRequest implements InvocationListener, San
     this.#tail = invocation.tail ? new LogTail() : undefined;
   }
 
+  get bytes(): number {
+    return this.invocation.payload.length;
+  }
+
   given(sandbox: Sandbox, now: number): void {
     this.placed(sandbox, 'warm', now);
     this.run(undefined, now);
+  }
+
+  sendAhead(sandbox: Sandbox): void {
+    this.#sent = true;
+    const { payload, spec } = this.invocation;
+    sandbox.stream!.invokeAhead(this.#meta(spec.timeoutMs), payload, this);
+  }
+
+  takenBack(): void {
+    this.#sent = false;
   }
 
   goOn(): void {
@@ -106,30 +123,31 @@ export class Execution extends PatientRequest implements InvocationListener, San
   }
 
   /**
-   * Sends the event to the sandbox, which must be executing and this execution's alone.
+   * Sends the event to the sandbox, which must be executing and this execution's alone, unless it has it already.
    *
    * @param initMs how long its init took, if it was made for this invocation and initialised before.
    */
   run(initMs: number | undefined, now: number): void {
     const sandbox = this.#sandbox!;
-    const { requestId, spec, invokedArn, payload, traceId, clientContext } = this.invocation;
     if (this.queue === undefined) this.start(now);
     this.#initMs = initMs;
     sandbox.holder = this;
     sandbox.leasedAt = now;
-    const deadline = Math.round(this.#host.clock.wallTime() + spec.timeoutMs - (now - this.#startedAt));
-    sandbox.stream!.invoke(
-      {
-        requestId,
-        deadline,
-        arn: invokedArn,
-        length: payload.length,
-        ...(traceId === undefined ? undefined : { traceId }),
-        ...(clientContext === undefined ? undefined : { clientContext }),
-      },
-      payload,
-      this,
-    );
+    if (this.#sent) return;
+    const { spec, payload } = this.invocation;
+    sandbox.stream!.invoke(this.#meta(Math.round(spec.timeoutMs - (now - this.#startedAt))), payload, this);
+  }
+
+  #meta(timeoutMs: number): InvokeMeta {
+    const { requestId, invokedArn, payload, traceId, clientContext } = this.invocation;
+    return {
+      requestId,
+      timeoutMs,
+      arn: invokedArn,
+      length: payload.length,
+      ...(traceId === undefined ? undefined : { traceId }),
+      ...(clientContext === undefined ? undefined : { clientContext }),
+    };
   }
 
   onLog(text: Buffer): void {

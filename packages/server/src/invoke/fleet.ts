@@ -6,6 +6,7 @@ import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
 import { Placement } from '../placement/placement.ts';
 import type { CredentialsFor, LogSink, ServerLog } from '../placement/ports.ts';
+import type { BusyPoll } from './busy-poll.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -43,6 +44,8 @@ export interface FleetOptions {
   readonly waitMs?: number;
   /** The machine's if absent. */
   readonly processors?: number;
+  /** See {@link BusyPoll}; 0 if absent. */
+  readonly pollMs?: number;
   /** 1,000 if absent. */
   readonly accountConcurrency?: number;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
@@ -110,6 +113,7 @@ export class Fleet implements AsyncDisposable {
       maxMemoryMb: options.maxMemoryMb,
       onLog,
     });
+    const processors = options.processors ?? availableParallelism();
     this.#placement = new Placement({
       clock,
       capacity: this.#capacity,
@@ -120,11 +124,12 @@ export class Fleet implements AsyncDisposable {
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
       instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
       waitMs: options.waitMs ?? 30_000,
-      processors: options.processors ?? availableParallelism(),
+      processors,
       overheadMb: options.overheadMb ?? 192,
     });
     const accountConcurrency = options.accountConcurrency ?? 1_000;
-    this.#router = new Router({ clock, placement: this.#placement, records, accountConcurrency });
+    const { pollMs = 0 } = options;
+    this.#router = new Router({ clock, placement: this.#placement, records, accountConcurrency, processors, pollMs });
   }
 
   /** Begins to fill the warming pool; see {@link WarmingPool.start}. */

@@ -3,8 +3,9 @@ import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import type { InitOutcome } from '../placement/initialiser.ts';
 import { DeadlineQueue } from '../placement/deadline-queue.ts';
-import type { PatientRequest } from '../placement/patient-request.ts';
+import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
+import { BusyPoll } from './busy-poll.ts';
 import { Execution } from './execution.ts';
 import type { ExecutionHost } from './execution.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
@@ -28,6 +29,10 @@ export interface RouterOptions {
   readonly records: RecordSink;
   /** Invocations of one account at once; AWS's default is 1,000. */
   readonly accountConcurrency: number;
+  /** Of the machine. */
+  readonly processors: number;
+  /** See {@link BusyPoll}. */
+  readonly pollMs: number;
 }
 
 /** AWS's limit for init (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib). */
@@ -49,6 +54,8 @@ export class Router implements ExecutionHost, Disposable {
   readonly #running = new Map<string, number>();
   /** One queue for each time-out that functions have: at most 900, since AWS counts it in seconds. */
   readonly #timeouts = new Map<number, DeadlineQueue>();
+  readonly #processors: number;
+  readonly #poll: BusyPoll;
   #inFlight = 0;
   #drained: (() => void) | undefined;
   #refusing = false;
@@ -57,6 +64,8 @@ export class Router implements ExecutionHost, Disposable {
     this.clock = options.clock;
     this.#placement = options.placement;
     this.#records = options.records;
+    this.#processors = options.processors;
+    this.#poll = new BusyPoll(options.clock, options.pollMs);
     this.#accountConcurrency = options.accountConcurrency;
   }
 
@@ -88,6 +97,7 @@ export class Router implements ExecutionHost, Disposable {
       }
       execution.placed(sandbox, 'warm', now);
       execution.run(undefined, now);
+      if (this.#inFlight < this.#processors) this.#poll.expect(now);
     });
   }
 
@@ -131,6 +141,7 @@ export class Router implements ExecutionHost, Disposable {
     this.#leave(execution);
     this.#records.end(execution.record, now - execution.receivedAt);
     execution.resolve(outcome);
+    if (this.#inFlight < this.#processors) this.#poll.expect(now);
   }
 
   goOn(execution: Execution): void {

@@ -1,10 +1,20 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { DeadlineQueue } from './deadline-queue.ts';
+import { Line, type LineOptions } from './line.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** The weight of an invocation that took longer than what is kept. */
 const FORGETTING = 0.01;
+/**
+ * A function is quick if it takes less than this: about what it costs to switch to another sandbox, whose memory the
+ * processor's caches have forgotten.
+ */
+const QUICK_MS = 1;
+/** The first few compile code and compete with sandboxes that start: they prove a function slow only if they take much longer. */
+const PROOF = 8;
+/** A steady function has had as many invocations as these, one after the other, that took less than this. */
+const STEADY_COUNT = 100;
+const LONG_MS = 20;
 
 /**
  * The sandboxes of one function version. The idle ones are a stack, so that under less load the same few stay busy and
@@ -17,19 +27,35 @@ export class FunctionPool {
   readonly waiting = new Set<PlacementRequest>();
   /** The function has changed or is deleted: what runs may finish, then its sandboxes end. */
   retired = false;
-  /** Those who wait a moment for a busy sandbox rather than take another one, in their order. */
-  readonly patient: DeadlineQueue;
-  /** Sandboxes that execute now. */
-  executing = 0;
-  /** Whether an invocation has ended. */
-  served = false;
-  /** How long an invocation takes when nothing is in its way: ms; 0 before the first has ended. */
-  serviceMs = 0;
+  /** Those who wait a moment for a busy sandbox rather than take another one. */
+  readonly line: Line;
+  /** Sandboxes that execute now, in no order. */
+  readonly busy: Sandbox[] = [];
+  /** Sandboxes on their way to their first invocation. */
+  coming = 0;
+  /** Invocations that have ended. */
+  ended = 0;
   #top: Sandbox | undefined;
+  #observed = 0;
+  /** How long an invocation takes when nothing is in its way: ms. */
+  #serviceMs = Infinity;
+  /** Invocations since the last that took long. */
+  #quickOnes = 0;
 
-  constructor(spec: FunctionSpec, patient: DeadlineQueue) {
+  constructor(spec: FunctionSpec, options: LineOptions) {
     this.spec = spec;
-    this.patient = patient;
+    this.line = new Line(this, options);
+  }
+
+  /** What its invocations are like, as far as that is known. */
+  get pace(): 'unknown' | 'quick' | 'slow' {
+    if (this.#observed < PROOF) return this.#observed > 0 && this.#serviceMs >= LONG_MS ? 'slow' : 'unknown';
+    return this.#serviceMs < QUICK_MS ? 'quick' : 'slow';
+  }
+
+  /** Whether one can rely on the next invocation to be short. */
+  get steady(): boolean {
+    return this.#quickOnes >= STEADY_COUNT;
   }
 
   /** The idle sandbox that was used last. */
@@ -38,7 +64,7 @@ export class FunctionPool {
   }
 
   get empty(): boolean {
-    return this.sandboxes.size === 0 && this.waiting.size === 0 && this.patient.first === undefined;
+    return this.sandboxes.size === 0 && this.waiting.size === 0 && this.line.empty;
   }
 
   /**
@@ -46,9 +72,23 @@ export class FunctionPool {
    * busy than there are processors, all the others waited for one.
    */
   observe(milliseconds: number): void {
-    if (!this.served || milliseconds < this.serviceMs) this.serviceMs = milliseconds;
-    else this.serviceMs += (milliseconds - this.serviceMs) * FORGETTING;
-    this.served = true;
+    if (milliseconds < this.#serviceMs) this.#serviceMs = milliseconds;
+    else this.#serviceMs += (milliseconds - this.#serviceMs) * FORGETTING;
+    this.#observed++;
+    this.#quickOnes = milliseconds < LONG_MS ? this.#quickOnes + 1 : 0;
+  }
+
+  /** A sandbox begins to execute. */
+  enterBusy(sandbox: Sandbox): void {
+    sandbox.busyIndex = this.busy.push(sandbox) - 1;
+  }
+
+  /** It executes no more. */
+  leaveBusy(sandbox: Sandbox): void {
+    const last = this.busy.pop()!;
+    if (last === sandbox) return;
+    this.busy[sandbox.busyIndex] = last;
+    last.busyIndex = sandbox.busyIndex;
   }
 
   push(sandbox: Sandbox): void {

@@ -1,77 +1,218 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FakeHandler, FakeSandbox } from '../instances/testing/fake-agent.ts';
 import { settled, TestFleet } from '../invoke/testing/test-fleet.ts';
 
 /** A function whose invocations end when the test says so. */
-function held(): { handler: (event: Buffer) => Promise<Buffer>; endOne: () => void; running: () => number } {
-  const open: (() => void)[] = [];
-  return {
-    handler: (event) => new Promise((resolve) => open.push(() => resolve(event))),
-    endOne: () => open.shift()?.(),
-    running: () => open.length,
-  };
+class Held {
+  /** Events of what has begun and not ended, in order. */
+  readonly running: string[] = [];
+  readonly #open: (() => void)[] = [];
+
+  readonly handler: FakeHandler = (event) =>
+    new Promise((resolve) => {
+      this.running.push(event.toString());
+      this.#open.push(() => resolve(event));
+    });
+
+  async endOne(): Promise<void> {
+    this.running.shift();
+    this.#open.shift()?.();
+    await settled();
+  }
 }
 
-/** A fleet on one processor that knows its function to be quick. */
-async function quick(handler: (event: Buffer) => Promise<Buffer>): Promise<TestFleet> {
+/** A fleet on one processor that has seen so many invocations of its function, all of them quick. */
+async function seen(count: number, handler: FakeHandler): Promise<TestFleet> {
   let known = false;
   const t = new TestFleet({
     processors: 1,
-    handlers: { 'index.handler': (event: Buffer) => (known ? handler(event) : event) },
+    handlers: { 'index.handler': (event, context) => (known ? handler(event, context) : event) },
   });
-  for (let count = 0; count < 2; count++) await t.invoke(t.spec());
+  for (let done = 0; done < count; done++) await t.invoke(t.spec());
   known = true;
   return t;
 }
 
+/** Enough to be quick, and enough to be relied on. */
+const QUICK = 10;
+const STEADY = 110;
+
 const sandboxes = (t: TestFleet): number => t.fleet.view().instances.flatMap((instance) => instance.sandboxes).length;
 
-test('requests of a quick function wait for the busy sandbox, and each gets it in turn', async () => {
-  const { handler, endOne, running } = held();
-  await using t = await quick(handler);
-  const answers = [1, 2, 3].map((n) => t.invoke(t.spec(), String(n)));
-  await settled();
-  assert.equal(running(), 1);
-  for (const [index, answer] of answers.entries()) {
-    endOne();
-    assert.equal((await answer).payload.toString(), String(index + 1));
+async function turns(t: TestFleet, count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    t.clock.advance(5);
     await settled();
+  }
+}
+
+for (const [name, count] of Object.entries({ quick: QUICK, steady: STEADY })) {
+  test(`requests of a ${name} function wait for the busy sandbox, and each gets it in turn`, async () => {
+    const held = new Held();
+    await using t = await seen(count, held.handler);
+    const answers = Array.from({ length: 20 }, (_, n) => t.invoke(t.spec(), String(n)));
+    await settled();
+    for (const [index, answer] of answers.entries()) {
+      assert.deepEqual(held.running, [String(index)]);
+      await held.endOne();
+      assert.equal((await answer).payload.toString(), String(index));
+    }
+    assert.equal(sandboxes(t), 1);
+    assert.deepEqual(
+      [...t.records.records.values()].filter(({ status }) => status !== 'succeeded'),
+      [],
+    );
+  });
+}
+
+test('a line that does not move is given more sandboxes after 20 ms, a few at first', async () => {
+  const held = new Held();
+  await using t = await seen(QUICK, held.handler);
+  const answers = Array.from({ length: 8 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  await turns(t, 3);
+  assert.equal(held.running.length, 1);
+  for (const running of [2, 4, 8]) {
+    await turns(t, 1);
+    assert.equal(held.running.length, running);
+  }
+  while (held.running.length > 0) await held.endOne();
+  await Promise.all(answers);
+});
+
+test('a line that moves is left alone', async () => {
+  const held = new Held();
+  await using t = await seen(QUICK, held.handler);
+  const answers = Array.from({ length: 50 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  // Four turns at this pace are enough for all.
+  while (held.running.length > 0) {
+    for (let ended = 0; ended < 13; ended++) await held.endOne();
+    await turns(t, 1);
+  }
+  await Promise.all(answers);
+  assert.equal(sandboxes(t), 1);
+});
+
+test('after a pause of the server itself nobody is sent away: answers may be there that nobody has read', async () => {
+  const held = new Held();
+  await using t = await seen(QUICK, held.handler);
+  const answers = [1, 2].map((n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  for (let pause = 0; pause < 10; pause++) {
+    t.clock.pause(100);
+    await settled();
+  }
+  assert.equal(held.running.length, 1);
+  await held.endOne();
+  await held.endOne();
+  await Promise.all(answers);
+});
+
+test('what was sent ahead to a sandbox that is stuck is taken back, and runs elsewhere, once', async () => {
+  const held = new Held();
+  await using t = await seen(STEADY, held.handler);
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  assert.deepEqual(held.running, ['0']);
+  await turns(t, 6);
+  assert.ok(held.running.length > 1, 'nothing was taken back');
+  await turns(t, 4);
+  assert.deepEqual(held.running.toSorted(), ['0', '1', '2', '3']);
+  while (held.running.length > 0) await held.endOne();
+  const payloads = (await Promise.all(answers)).map(({ payload }) => payload.toString());
+  assert.deepEqual(payloads, ['0', '1', '2', '3']);
+});
+
+test('what was sent ahead to a sandbox that dies runs elsewhere; only what it executed fails', async () => {
+  const held = new Held();
+  const begun: string[] = [];
+  let victim: FakeSandbox | undefined;
+  await using t = await seen(STEADY, (event, context) => {
+    begun.push(event.toString());
+    victim ??= context.sandbox;
+    return held.handler(event, context);
+  });
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  [...t.provider.agents.values()]
+    .find((agent) => agent.sandboxes.has(victim!.id))!
+    .exit(victim!, { code: 1, signal: null, outOfMemory: false });
+  await settled();
+  held.running.shift();
+  await held.endOne();
+  for (let count = 0; count < 10; count++) {
+    await turns(t, 1);
+    await held.endOne();
+  }
+  const outcomes = await Promise.all(answers);
+  assert.deepEqual(
+    outcomes.map(({ functionError }) => functionError),
+    ['Unhandled', undefined, undefined, undefined],
+  );
+  assert.deepEqual(begun.toSorted(), ['0', '1', '2', '3']);
+});
+
+test('the time-out of an invocation sent ahead counts from when it begins', async () => {
+  const held = new Held();
+  await using t = await seen(STEADY, held.handler);
+  const spec = t.spec({ timeoutMs: 1000 });
+  const first = t.invoke(spec, '0');
+  const second = t.invoke(spec, '1');
+  await settled();
+  for (let pause = 0; pause < 9; pause++) t.clock.advance(100);
+  await held.endOne();
+  await first;
+  for (let pause = 0; pause < 9; pause++) t.clock.advance(100);
+  await settled();
+  await held.endOne();
+  assert.equal((await second).functionError, undefined);
+});
+
+test('an event of some size is not sent ahead, and waits for its turn all the same', async () => {
+  const held = new Held();
+  await using t = await seen(STEADY, held.handler);
+  const events = ['"first"', JSON.stringify('x'.repeat(100_000)), '"last"'];
+  const answers = events.map((event) => t.invoke(t.spec(), event));
+  await settled();
+  for (const [index, answer] of answers.entries()) {
+    await settled();
+    await held.endOne();
+    assert.equal((await answer).payload.toString(), events[index]);
   }
   assert.equal(sandboxes(t), 1);
 });
 
-test('one that has waited in vain gets a sandbox of its own', async () => {
-  const { handler, endOne, running } = held();
-  await using t = await quick(handler);
-  const answers = [1, 2].map((n) => t.invoke(t.spec(), String(n)));
-  for (let turn = 0; turn < 4; turn++) {
-    await settled();
-    assert.equal(running(), 1);
-    t.clock.advance(5);
-  }
-  await settled();
-  assert.equal(running(), 2);
-  endOne();
-  endOne();
-  await Promise.all(answers);
-  assert.equal(sandboxes(t), 2);
-});
-
 test('nobody waits for a function that is not quick', async () => {
-  const { handler, endOne, running } = held();
-  await using t = new TestFleet({ processors: 1, handlers: { 'index.handler': handler } });
+  const held = new Held();
+  await using t = new TestFleet({ processors: 1, handlers: { 'index.handler': held.handler } });
   for (let count = 0; count < 2; count++) {
     const answer = t.invoke(t.spec());
     await settled();
     t.clock.advance(50);
-    endOne();
+    await held.endOne();
     await answer;
   }
   const answers = [1, 2, 3].map(() => t.invoke(t.spec()));
   await settled();
-  assert.equal(running(), 3);
-  for (const answer of answers) {
-    endOne();
-    await answer;
-  }
+  assert.equal(held.running.length, 3);
+  while (held.running.length > 0) await held.endOne();
+  await Promise.all(answers);
+});
+
+test('while the first sandbox of a new function is on its way, the others wait for it up to 100 ms', async () => {
+  const started: string[] = [];
+  await using t = new TestFleet({
+    processors: 1,
+    handlers: { 'index.handler': (event) => event },
+    hangingInits: new Set(['slow.handler']),
+  });
+  const spec = t.spec({ handler: 'slow.handler' });
+  for (let count = 0; count < 3; count++) void t.invoke(spec).catch(() => started.push('refused'));
+  await settled();
+  await turns(t, 19);
+  assert.equal(sandboxes(t), 1);
+  await turns(t, 6);
+  assert.ok(sandboxes(t) > 1, 'nobody got another');
 });

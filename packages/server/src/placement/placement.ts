@@ -10,8 +10,8 @@ import { Initialiser } from './initialiser.ts';
 import type { InitOutcome } from './initialiser.ts';
 import { Ladder } from './ladder.ts';
 import type { Rung } from './ladder.ts';
+import type { LineOptions, PatientRequest } from './line.ts';
 import { ManagedInstance } from './managed-instance.ts';
-import type { PatientRequest } from './patient-request.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { CredentialsFor, LogSink, ServerLog } from './ports.ts';
 import { RoomMaker } from './room-maker.ts';
@@ -42,19 +42,6 @@ export interface PlacementOptions {
 const WAKE_PROBES = 4;
 /** Sandboxes asked for in vain before a request fails. */
 const MAX_FAILURES = 3;
-/**
- * A function is quick if it takes less than this: about what it costs to switch to another sandbox, whose memory the
- * processor's caches have forgotten.
- */
-const QUICK_MS = 1;
-/** How long a request waits for a busy sandbox of a quick function: about what a new sandbox takes by fork. */
-const PATIENCE_MS = 5;
-/**
- * How often it begins to wait again before it takes another sandbox. After a pause of this process everything is due
- * at once, answers that nobody has read yet too; and a function that nobody knows yet takes this long to show itself,
- * its code included, for which another sandbox would wait as well.
- */
-const PATIENCE_TURNS = 4;
 /** A killed sandbox is gone in milliseconds. An agent that takes this long is stuck, and its instance with it. */
 const END_TIMEOUT_MS = 15_000;
 /** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
@@ -77,6 +64,7 @@ export class Placement implements AsyncDisposable {
   readonly #endings: DeadlineQueue;
   readonly #emptyInstances: DeadlineQueue;
   readonly #roomMaker: RoomMaker;
+  readonly #lineOptions: LineOptions;
   #closed = false;
   /** Requests refused for want of room, and sandboxes ended to make some. */
   throttled = 0;
@@ -85,6 +73,8 @@ export class Placement implements AsyncDisposable {
   constructor(options: PlacementOptions) {
     this.#options = options;
     const { clock, capacity } = options;
+    const { processors } = options;
+    this.#lineOptions = { clock, processors, hasRoom: (spec) => this.#ladder.find(spec) !== undefined };
     this.#idle = new IdleKeeper({
       clock,
       freezeAfterMs: options.freezeAfterMs,
@@ -99,6 +89,7 @@ export class Placement implements AsyncDisposable {
       logs: options.logs,
       onInitialised: (sandbox) => this.#initialiser.initialised(sandbox),
       onInitFailed: (sandbox, document) => this.#initialiser.failed(sandbox, document),
+      onWithdrawn: (sandbox) => sandbox.pool.line.takeBack(sandbox),
       onClosed: (sandbox, reason) => this.destroy(sandbox, reason),
       onStuck: (sandbox, reason) => this.destroy(sandbox, reason),
       onPlaced: (sandbox) => this.#ladder.holdsCode(sandbox.instance, sandbox.spec.code.sha256),
@@ -143,7 +134,7 @@ export class Placement implements AsyncDisposable {
   /** Step 1 of the ladder: an idle sandbox of this function version, now executing; undefined where there is none. */
   takeIdle(spec: FunctionSpec): Sandbox | undefined {
     const pool = this.#pools.get(spec.key);
-    if (pool !== undefined && this.#shouldWait(pool)) return undefined;
+    if (pool?.line.pays === true) return undefined;
     return this.#wake(pool);
   }
 
@@ -177,7 +168,8 @@ export class Placement implements AsyncDisposable {
     }
     let pool = this.#pools.get(spec.key);
     if (pool === undefined) {
-      pool = this.#newPool(spec);
+      pool = new FunctionPool(spec, this.#lineOptions);
+      this.#pools.set(spec.key, pool);
     }
     const owner = pool;
     return new Promise((resolve, reject) => this.#serve(new PlacementRequest(owner, resolve, reject)));
@@ -190,8 +182,8 @@ export class Placement implements AsyncDisposable {
    */
   waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean {
     const pool = this.#pools.get(spec.key);
-    if (pool === undefined || !this.#shouldWait(pool)) return false;
-    pool.patient.add(request, now);
+    if (pool === undefined || !pool.line.pays) return false;
+    pool.line.join(request, now);
     return true;
   }
 
@@ -210,23 +202,21 @@ export class Placement implements AsyncDisposable {
     // The first in a sandbox compiles what the others find compiled: it says little of them.
     if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt);
     sandbox.hasServed = true;
+    pool.ended++;
     if (pool.retired) return this.destroy(sandbox, 'its function has changed');
-    const next = pool.patient.first as PatientRequest | undefined;
-    if (next !== undefined) {
-      pool.patient.remove(next);
-      return next.given(sandbox, now);
+    const starved = this.#waiting.size === 0 ? undefined : this.#waiting.overdue(STARVED_MS);
+    if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
+      return this.#evict(sandbox, 'a request of another function has waited for too long');
     }
-    if (this.#waiting.size > 0) {
-      const starved = this.#waiting.overdue(STARVED_MS);
-      if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
-        return this.#evict(sandbox, 'a request of another function has waited for too long');
-      }
-      const request = pool.waiting.values().next().value;
-      if (request !== undefined) {
-        this.#waiting.leave(request);
-        request.resolve(sandbox);
-        return;
-      }
+    const next = pool.line.next(sandbox);
+    if (next !== undefined) {
+      next.given(sandbox, now);
+      return pool.line.fill(sandbox);
+    }
+    const request = pool.waiting.values().next().value;
+    if (request !== undefined) {
+      this.#waiting.leave(request);
+      return request.resolve(sandbox);
     }
     sandbox.become('idle');
     pool.push(sandbox);
@@ -237,8 +227,10 @@ export class Placement implements AsyncDisposable {
   destroy(sandbox: Sandbox, reason: string): void {
     if (sandbox.ending) return;
     if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
+    const executed = sandbox.state === 'executing';
     sandbox.queue?.remove(sandbox);
     sandbox.become('shutting-down');
+    if (executed) sandbox.pool.line.lose(sandbox);
     this.#idle.thaw(sandbox);
     sandbox.instance.releasingMb += sandbox.committedMb;
     this.#endings.add(sandbox, this.#options.clock.now());
@@ -264,17 +256,15 @@ export class Placement implements AsyncDisposable {
     for (let sandbox = pool.top; sandbox !== undefined; sandbox = pool.top) {
       this.destroy(sandbox, 'its function has changed');
     }
+    pool.line.dissolve();
     this.#forgetIfEmpty(pool);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const { patient } of this.#pools.values()) {
-      for (let next = patient.first; next !== undefined; next = patient.first) {
-        patient.remove(next);
-        (next as PatientRequest).goOn();
-      }
-      patient[Symbol.dispose]();
+    for (const { line } of this.#pools.values()) {
+      line.dissolve();
+      line[Symbol.dispose]();
     }
     for (const request of this.#waiting.requests) {
       this.#waiting.leave(request);
@@ -284,29 +274,6 @@ export class Placement implements AsyncDisposable {
     for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#emptyInstances]) {
       owner[Symbol.dispose]();
     }
-  }
-
-  /**
-   * Whether a request does better to wait a moment for a sandbox that is busy. Where as many are busy as there are
-   * processors, another can't run sooner than they are done, if the function is quick; and whether it is, the first
-   * sandboxes of a new function will show.
-   */
-  #shouldWait(pool: FunctionPool): boolean {
-    if (pool.retired || pool.serviceMs >= QUICK_MS) return false;
-    const { processors } = this.#options;
-    return pool.served ? pool.executing >= processors : pool.top === undefined && pool.sandboxes.size >= processors;
-  }
-
-  #newPool(spec: FunctionSpec): FunctionPool {
-    const { clock } = this.#options;
-    const patient = new DeadlineQueue(clock, PATIENCE_MS, (due) => {
-      const request = due as PatientRequest;
-      if (++request.turns < PATIENCE_TURNS && this.#shouldWait(pool)) patient.add(request, clock.now());
-      else request.goOn();
-    });
-    const pool = new FunctionPool(spec, patient);
-    this.#pools.set(spec.key, pool);
-    return pool;
   }
 
   #serve(request: PlacementRequest): void {

@@ -2,6 +2,7 @@ import type { FunctionSpec, InstanceStep, PlaceTimes, SandboxExit, SandboxState,
 import type { SafeSandbox } from '../instances/safe-sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
 import type { FunctionPool } from './function-pool.ts';
+import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { LogWriter } from './ports.ts';
 
@@ -15,6 +16,8 @@ const NEXT: Record<SandboxState, readonly SandboxState[]> = {
   'shutting-down': ['dead'],
   dead: [],
 };
+
+const COMING: ReadonlySet<SandboxState> = new Set(['starting', 'initialising']);
 
 /** How a sandbox came to its end, as far as that is known. */
 export interface SandboxLoss {
@@ -75,6 +78,10 @@ export class Sandbox extends Deadline {
   /** Its neighbours in the stack of idle sandboxes. */
   below: Sandbox | undefined;
   above: Sandbox | undefined;
+  /** Its place among the busy ones of its pool. */
+  busyIndex = 0;
+  /** Requests that have been sent to it ahead, in the order in which they begin. */
+  readonly ahead: PatientRequest[] = [];
   /** Whoever has a lease of it. */
   holder: SandboxHolder | undefined;
   #state: SandboxState = 'starting';
@@ -95,6 +102,7 @@ export class Sandbox extends Deadline {
     this.instanceStep = instanceStep;
     this.reason = reason;
     this.committedMb = spec.memoryMb;
+    pool.coming++;
   }
 
   get state(): SandboxState {
@@ -106,8 +114,9 @@ export class Sandbox extends Deadline {
     if (!NEXT[this.#state].includes(state)) {
       throw new Error(`sandbox ${this.id} is ${this.#state} and can't become ${state}`);
     }
-    if (this.#state === 'executing') this.pool.executing--;
-    if (state === 'executing') this.pool.executing++;
+    if (COMING.has(this.#state) && !COMING.has(state)) this.pool.coming--;
+    if (this.#state === 'executing') this.pool.leaveBusy(this);
+    if (state === 'executing') this.pool.enterBusy(this);
     this.#state = state;
   }
 

@@ -17,6 +17,8 @@ export interface StarterOptions {
   readonly logs: LogSink;
   readonly onInitialised: (sandbox: Sandbox) => void;
   readonly onInitFailed: (sandbox: Sandbox, document: Buffer) => void;
+  /** What was sent to the sandbox ahead has not begun. */
+  readonly onWithdrawn: (sandbox: Sandbox) => void;
   /** The sandbox's stream is at its end. */
   readonly onClosed: (sandbox: Sandbox, reason: string) => void;
   /** The sandbox could not be made ready in time, or its stream never came. */
@@ -96,6 +98,7 @@ export class Starter implements Disposable {
       onInitialised: () => this.#options.onInitialised(sandbox),
       onInitFailed: (document) => this.#options.onInitFailed(sandbox, document),
       onLog: (text) => sandbox.log?.write(text),
+      onWithdrawn: () => this.#options.onWithdrawn(sandbox),
       onClosed: (reason) => this.#options.onClosed(sandbox, reason),
     });
     sandbox.become('initialising');

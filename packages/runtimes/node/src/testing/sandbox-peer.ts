@@ -59,6 +59,8 @@ export class SandboxPeer implements AsyncDisposable {
   #stream = 0;
   #waiting: ((outcome: Outcome | undefined) => void) | undefined;
   #onCredit: (() => void) | undefined;
+  /** Gets all frames while an exchange is under way. */
+  #observer: ((kind: Kind, stream: number, payload: Buffer) => void) | undefined;
 
   private constructor(directory: string, options: PeerOptions, socket: Socket, child: ChildProcess) {
     this.#directory = directory;
@@ -122,12 +124,26 @@ export class SandboxPeer implements AsyncDisposable {
     );
   }
 
+  /** Sends frames in one write and resolves with the next `count` frames that come back, log frames left out. */
+  exchange(sent: readonly Buffer[], count: number): Promise<{ kind: Kind; stream: number; text: string }[]> {
+    return new Promise((resolve) => {
+      const frames: { kind: Kind; stream: number; text: string }[] = [];
+      this.#observer = (kind, stream, payload) => {
+        if (kind !== Kind.log) frames.push({ kind, stream, text: payload.toString() });
+        if (frames.length < count) return;
+        this.#observer = undefined;
+        resolve(frames);
+      };
+      this.socket.write(Buffer.concat(sent));
+    });
+  }
+
   async invoke(event: unknown = {}, meta: Partial<InvokeMeta> = {}): Promise<Outcome | undefined> {
     const bytes = event instanceof Buffer ? event : Buffer.from(JSON.stringify(event));
     const stream = ++this.#stream;
     const whole: InvokeMeta = {
       requestId: `request-${stream}`,
-      deadline: Date.now() + 3000,
+      timeoutMs: 60_000,
       arn: 'arn:aws:lambda:us-east-1:000000000000:function:fn',
       length: bytes.length,
       ...meta,
@@ -174,6 +190,7 @@ export class SandboxPeer implements AsyncDisposable {
   }
 
   #frame(kind: Kind, stream: number, payload: Buffer): void {
+    if (this.#observer !== undefined) return this.#observer(kind, stream, payload);
     switch (kind) {
       case Kind.log:
         assert.equal(payload.at(-1), 0x0a, 'whole lines');

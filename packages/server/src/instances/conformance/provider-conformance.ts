@@ -206,6 +206,7 @@ async function place(instance: Instance, reports: Reports, spec: FunctionSpec): 
     onInitialised: () => initialised.resolve(),
     onInitFailed: (document) => initialised.reject(new Error(`init failed: ${document.toString()}`)),
     onLog: () => undefined,
+    onWithdrawn: () => undefined,
     onClosed: (reason) => initialised.reject(new Error(reason)),
   });
   const { handler, functionName, version, memoryMb, logGroup } = spec;
@@ -216,13 +217,16 @@ async function place(instance: Instance, reports: Reports, spec: FunctionSpec): 
   const invoke = (event: string): Promise<string> => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const payload = Buffer.from(event);
-    const deadline = Date.now() + WAIT_MS;
-    sandbox.invoke({ requestId: randomUUID(), deadline, arn: spec.functionArn, length: payload.length }, payload, {
-      onLog: () => undefined,
-      onResponse: (response) => resolve(response.toString()),
-      onError: (document) => reject(new Error(document.toString())),
-      onResponseTooLarge: () => reject(new Error('too large')),
-    });
+    sandbox.invoke(
+      { requestId: randomUUID(), timeoutMs: WAIT_MS, arn: spec.functionArn, length: payload.length },
+      payload,
+      {
+        onLog: () => undefined,
+        onResponse: (response) => resolve(response.toString()),
+        onError: (document) => reject(new Error(document.toString())),
+        onResponseTooLarge: () => reject(new Error('too large')),
+      },
+    );
     return within(promise, 'the response');
   };
   return { id, path: placed.path, slot: placed.slot, invoke };

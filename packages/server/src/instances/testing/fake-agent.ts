@@ -49,6 +49,9 @@ export class FakeSandbox {
   readonly #options: FakeAgentOptions;
   #init: InitMessage | undefined;
   #event: { meta: InvokeMeta; stream: number; parts: Buffer[]; missing: number } | undefined;
+  #executing = false;
+  /** What was sent ahead and has not begun. */
+  readonly #waiting: { meta: InvokeMeta; stream: number; event: Buffer }[] = [];
   #response: { body: Buffer; stream: number; sent: number; credit: number } | undefined;
 
   constructor(connection: string, slot: number, token: string, options: FakeAgentOptions) {
@@ -79,11 +82,18 @@ export class FakeSandbox {
       }
     } else if (kind === Kind.invoke) {
       const { meta, event } = decodeInvoke(payload);
+      if (this.#executing) {
+        this.#waiting.push({ meta, stream, event: Buffer.from(event) });
+        return;
+      }
       this.#event = { meta, stream, parts: [], missing: meta.length };
       this.#onEvent(event);
     } else if (kind === Kind.chunk) {
       this.stream.write(encodeCredit(stream, payload.length));
       this.#onEvent(payload);
+    } else if (kind === Kind.withdraw) {
+      this.#waiting.length = 0;
+      this.stream.write(encodeFrame(Kind.withdraw, 0));
     } else if (kind === Kind.credit && this.#response !== undefined) {
       this.#response.credit += payload.readUInt32LE(0);
       this.#pump();
@@ -99,6 +109,7 @@ export class FakeSandbox {
   }
 
   async #execute(meta: InvokeMeta, stream: number, event: Buffer): Promise<void> {
+    this.#executing = true;
     this.#options.onExecution?.(this, true);
     const log = (text: string): void => void this.stream.write(encodeFrame(Kind.log, stream, text));
     try {
@@ -111,7 +122,14 @@ export class FakeSandbox {
       this.#options.onExecution?.(this, false);
       const { name, message } = error as Error;
       this.stream.write(encodeJson(Kind.error, stream, { errorType: name, errorMessage: message, trace: [] }));
+      this.#next();
     }
+  }
+
+  #next(): void {
+    this.#executing = false;
+    const next = this.stream.destroyed ? undefined : this.#waiting.shift();
+    if (next !== undefined) void this.#execute(next.meta, next.stream, next.event);
   }
 
   #pump(): void {
@@ -126,6 +144,7 @@ export class FakeSandbox {
     }
     this.#response = undefined;
     this.stream.write(encodeFrame(Kind.end, response.stream, response.body.subarray(response.sent)));
+    this.#next();
   }
 }
 

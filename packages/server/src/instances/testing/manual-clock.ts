@@ -24,6 +24,12 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Moves time on as a pause of the whole process does: what fell due meanwhile runs late, when it is over. */
+  pause(milliseconds: number): void {
+    this.#now += milliseconds;
+    this.advance(0);
+  }
+
   /** Moves time on, running each timer at its own moment, in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;

@@ -1,0 +1,192 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Clock, Timer } from '../instances/clock.ts';
+import type { FunctionPool } from './function-pool.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** A request that can wait for a busy sandbox of its function. */
+export interface PatientRequest {
+  /** Bytes of its event. */
+  readonly bytes: number;
+  /** Its turn has come: the sandbox is its alone, and executing. */
+  given(sandbox: Sandbox, now: number): void;
+  /** Sends its event to a sandbox that executes another's: its turn there comes next, or later. */
+  sendAhead(sandbox: Sandbox): void;
+  /** What it sent ahead has not begun and never will. */
+  takenBack(): void;
+  /** It shall not wait any longer: the rest of the ladder is its own to climb. */
+  goOn(): void;
+}
+
+/** How often the line is looked at while somebody stands in it. */
+const TURN_MS = 5;
+/** A line is too long if at its present pace it takes more turns than these. A new sandbox takes about as long. */
+const HORIZON = 4;
+/** For so many turns a line may be too long: it may be that this process or a sandbox had to wait for a processor. */
+const PATIENCE_TURNS = 4;
+/** For so many while the function's first sandboxes are still on their way: another would take as long. */
+const FIRST_TURNS = 20;
+/** Only a line that has been too long for so many turns is worth an instance; until then sandboxes come where there is room. */
+const INSTANCE_TURNS = 100;
+/** A sandbox that takes this long for one invocation gives back what was sent to it ahead. */
+const STUCK_MS = 2 * TURN_MS;
+/** Invocations that stand in a sandbox's own socket at most, behind the one that it executes. */
+const AHEAD = 8;
+/** Busy sandboxes that are looked at for one with room. */
+const PROBES = 4;
+
+export interface LineOptions {
+  readonly clock: Clock;
+  /** Of the machine. */
+  readonly processors: number;
+  /** Whether a new sandbox finds room on an instance that the account has. */
+  readonly hasRoom: (spec: FunctionSpec) => boolean;
+}
+
+/**
+ * The requests of one quick function version that wait for its busy sandboxes. Where as many of them are busy as there
+ * are processors, another could not run sooner than they are done, but would cost a switch, or be made first.
+ *
+ * A function that has proved itself has requests sent to busy sandboxes ahead, so that these go from one invocation to the
+ * next without waiting for this process. Every {@link TURN_MS} the line is held against its pace. If it stays too long, more
+ * sandboxes may be busy at a time: a few at first, twice as many each turn, and one less each turn once the line is short.
+ */
+export class Line implements Disposable {
+  readonly #pool: FunctionPool;
+  readonly #clock: Clock;
+  readonly #processors: number;
+  readonly #hasRoom: (spec: FunctionSpec) => boolean;
+  readonly #waiting: PatientRequest[] = [];
+  /** How many sandboxes may be busy before requests wait. */
+  #parallel: number;
+  #probe = 0;
+  #timer: Timer | undefined;
+  #lookedAt = 0;
+  #endedBefore = 0;
+  #turnsTooLong = 0;
+  #firstTurns = 0;
+
+  constructor(pool: FunctionPool, options: LineOptions) {
+    this.#pool = pool;
+    this.#clock = options.clock;
+    this.#processors = options.processors;
+    this.#hasRoom = options.hasRoom;
+    this.#parallel = options.processors;
+  }
+
+  get empty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Whether a request does better to stand in line than to take an idle sandbox or a new one. */
+  get pays(): boolean {
+    const pool = this.#pool;
+    if (pool.retired || pool.pace === 'slow') return false;
+    // Whether an unknown function is quick, its first sandboxes will show; as long as nobody knows, none may stay idle.
+    if (pool.pace === 'unknown' && pool.top !== undefined) return false;
+    return pool.busy.length + pool.coming + pool.waiting.size >= this.#parallel;
+  }
+
+  join(request: PatientRequest, now: number): void {
+    if (this.#waiting.length > 0 || !this.#sendAhead(request)) this.#waiting.push(request);
+    if (this.#timer === undefined) this.#watch(now);
+  }
+
+  /** The request whose turn it is on a sandbox that has just finished another's. */
+  next(sandbox: Sandbox): PatientRequest | undefined {
+    return sandbox.ahead.shift() ?? this.#waiting.shift();
+  }
+
+  /** Sends those at the front of the line ahead to a sandbox, as many as there is room for. */
+  fill(sandbox: Sandbox): void {
+    while (this.#waiting.length > 0 && sandbox.ahead.length < AHEAD && this.#send(this.#waiting[0]!, sandbox)) {
+      this.#waiting.shift();
+    }
+  }
+
+  /** What was sent ahead to a sandbox has not begun: all of it stands at the front of the line again. */
+  takeBack(sandbox: Sandbox): void {
+    const requests = sandbox.ahead.splice(0);
+    for (const request of requests) request.takenBack();
+    this.#waiting.unshift(...requests);
+  }
+
+  /** A busy sandbox is gone: whoever is first gets another in its place. */
+  lose(sandbox: Sandbox): void {
+    this.takeBack(sandbox);
+    this.#waiting.shift()?.goOn();
+  }
+
+  /** Nobody waits here any more. */
+  dissolve(): void {
+    for (const request of this.#waiting.splice(0)) request.goOn();
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #sendAhead(request: PatientRequest): boolean {
+    const { busy, steady } = this.#pool;
+    if (!steady) return false;
+    let best: Sandbox | undefined;
+    for (let probe = 0; probe < Math.min(PROBES, busy.length); probe++) {
+      const sandbox = busy[this.#probe++ % busy.length]!;
+      if (sandbox.ahead.length < (best?.ahead.length ?? AHEAD)) best = sandbox;
+    }
+    return best !== undefined && this.#send(request, best);
+  }
+
+  #send(request: PatientRequest, sandbox: Sandbox): boolean {
+    if (!this.#pool.steady || !sandbox.stream!.takesAhead(request.bytes)) return false;
+    sandbox.ahead.push(request);
+    request.sendAhead(sandbox);
+    return true;
+  }
+
+  #watch(now: number): void {
+    this.#lookedAt = now;
+    this.#endedBefore = this.#pool.ended;
+    this.#timer = this.#clock.setTimer(TURN_MS, this.#look);
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    const pool = this.#pool;
+    const ended = pool.ended - this.#endedBefore;
+    // After a pause of this process there may be answers that nobody has read yet.
+    const paused = now - this.#lookedAt > 2 * TURN_MS;
+    if (!paused) this.#adjust(ended, now);
+    if (this.#waiting.length > 0 || pool.busy.some(({ ahead }) => ahead.length > 0)) this.#watch(now);
+    else {
+      this.#parallel = this.#processors;
+      this.#turnsTooLong = 0;
+      this.#firstTurns = 0;
+    }
+  };
+
+  /** @param ended invocations since the last turn. */
+  #adjust(ended: number, now: number): void {
+    const pool = this.#pool;
+    for (const sandbox of pool.busy) {
+      if (sandbox.ahead.length > 0 && now - sandbox.leasedAt >= STUCK_MS) sandbox.stream!.withdraw();
+    }
+    if (pool.retired || pool.pace === 'slow') return this.dissolve();
+    const tooMany = this.#waiting.length - ended * HORIZON;
+    if (tooMany <= 0) {
+      this.#turnsTooLong = 0;
+      this.#parallel = Math.max(this.#processors, this.#parallel - 1);
+      return;
+    }
+    if (pool.ended === 0 && pool.busy.length === 0 && ++this.#firstTurns < FIRST_TURNS) return;
+    const beyond = ++this.#turnsTooLong - PATIENCE_TURNS;
+    if (beyond < 0) return;
+    const more = Math.min(tooMany, this.#processors * 2 ** beyond);
+    this.#parallel = Math.max(this.#parallel, pool.busy.length + more);
+    for (let gone = 0; gone < more; gone++) {
+      if (this.#turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) return;
+      this.#waiting.shift()!.goOn();
+    }
+  }
+}
