@@ -9,7 +9,7 @@ import { holdingsOf, partsOf, processes } from './testing/holdings.ts';
 
 const SANDBOXES = Number(process.env['HEARTH_TEST_SANDBOXES'] ?? 10_000);
 /** Before anything is counted: caches are filled and pools have their size by then. */
-const WARM_UP = Math.min(1000, SANDBOXES / 10);
+const WARM_UP = Math.min(2500, SANDBOXES / 4);
 const AT_ONCE = 4;
 const MB = 1024 * 1024;
 /** Control groups of a slot, at most; and descriptors or mounts that one part holds for it, at most. */
