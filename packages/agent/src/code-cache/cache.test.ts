@@ -12,6 +12,12 @@ import { zipOf } from './testing/zip.ts';
 const ACCOUNT = '000000000000';
 const ARCHIVE = zipOf([{ name: 'index.mjs', data: 'export {}' }]);
 
+/** Too large to be kept in memory. */
+const LARGE = zipOf([
+  { name: 'index.mjs', data: 'export {}' },
+  { name: 'padding', data: Buffer.alloc(2 * 1024 * 1024, 'padding'), stored: true },
+]);
+
 function refTo(archive: Buffer): { sha256: string; size: number } {
   return { sha256: createHash('sha256').update(archive).digest('hex'), size: archive.length };
 }
@@ -41,20 +47,32 @@ class Bench implements Disposable {
   }
 }
 
-test('code is fetched, checked and unpacked, and the archive is gone', async () => {
+for (const [what, archive, pieceBytes] of [
+  ['code', ARCHIVE, 7],
+  ['large code', LARGE, 64 * 1024],
+] as const) {
+  test(`${what} is fetched, checked and unpacked, and the archive is gone`, async () => {
+    using bench = new Bench();
+    const code = refTo(archive);
+    assert.equal(bench.cache.has(code.sha256), false);
+    const coming = bench.cache.get(ACCOUNT, code);
+    await bench.send(archive, pieceBytes);
+    const directory = await coming;
+    assert.equal(fs.readFileSync(join(directory, 'index.mjs'), 'utf8'), 'export {}');
+    assert.deepEqual(
+      bench.asked.map(({ account, sha256 }) => [account, sha256]),
+      [[ACCOUNT, code.sha256]],
+    );
+    assert.deepEqual(fs.readdirSync(bench.directory), [code.sha256]);
+    assert.equal(bench.cache.has(code.sha256), true);
+  });
+}
+
+test('it is there with its last byte, without the word that ends the transfer', async () => {
   using bench = new Bench();
-  const code = refTo(ARCHIVE);
-  assert.equal(bench.cache.has(code.sha256), false);
-  const coming = bench.cache.get(ACCOUNT, code);
-  await bench.send(ARCHIVE, 7);
-  const directory = await coming;
-  assert.equal(fs.readFileSync(join(directory, 'index.mjs'), 'utf8'), 'export {}');
-  assert.deepEqual(
-    bench.asked.map(({ account, sha256 }) => [account, sha256]),
-    [[ACCOUNT, code.sha256]],
-  );
-  assert.deepEqual(fs.readdirSync(bench.directory), [code.sha256]);
-  assert.equal(bench.cache.has(code.sha256), true);
+  const coming = bench.cache.get(ACCOUNT, refTo(ARCHIVE));
+  await bench.sink.write(ARCHIVE);
+  assert.equal(fs.existsSync(join(await coming, 'index.mjs')), true);
 });
 
 test('however many ask for it, before and after it is there, it is fetched once', async () => {
@@ -88,6 +106,12 @@ const broken = Buffer.from('no zip file');
 const escaping = zipOf([{ name: 'index.mjs' }, { name: 'a/../../../evil' }]);
 const FAILURES: Record<string, { asked: Buffer; sent: Buffer; because: RegExp }> = {
   'another archive of the same length': { asked: ARCHIVE, sent: damaged, because: /another hash/ },
+  'another large archive of the same length': {
+    asked: LARGE,
+    sent: Buffer.concat([LARGE.subarray(0, -1), Buffer.from('x')]),
+    because: /another hash/,
+  },
+  'a large archive cut short': { asked: LARGE, sent: LARGE.subarray(0, -1), because: /another hash/ },
   'an archive cut short': { asked: ARCHIVE, sent: ARCHIVE.subarray(0, -1), because: /another hash/ },
   nothing: { asked: ARCHIVE, sent: Buffer.alloc(0), because: /another hash/ },
   'what its hash says, but no zip file': { asked: broken, sent: broken, because: /not a zip file/i },
@@ -126,8 +150,8 @@ test('after a failure the right code can still come', async () => {
 test('more bytes than there should be are refused when they come, not when all have come', async () => {
   using bench = new Bench();
   const failed = assert.rejects(bench.cache.get(ACCOUNT, refTo(ARCHIVE)), /longer than the/);
-  await bench.sink.write(ARCHIVE);
-  const written = await bench.sink.write(Buffer.from('x')).then(
+  await bench.sink.write(ARCHIVE.subarray(1));
+  const written = await bench.sink.write(Buffer.from('xx')).then(
     () => undefined,
     (error: Error) => error,
   );
@@ -152,9 +176,11 @@ test('a transfer that fails leaves nothing, at whatever moment it does', async (
   }
 });
 
-test('a disk that takes nothing ends the transfer, and pieces that still come are refused, not left waiting', async () => {
-  using bench = new Bench();
-  fs.rmSync(bench.directory, { recursive: true });
-  await assert.rejects(bench.cache.get(ACCOUNT, refTo(ARCHIVE)), { code: 'ENOENT' });
-  await assert.rejects(bench.sink.write(ARCHIVE.subarray(0, 10)));
-});
+for (const archive of [ARCHIVE, LARGE]) {
+  test(`a disk that takes nothing ends a transfer of ${archive.length} bytes; pieces that still come are refused, not left waiting`, async () => {
+    using bench = new Bench();
+    fs.rmSync(bench.directory, { recursive: true });
+    await assert.rejects(bench.cache.get(ACCOUNT, refTo(archive)), { code: 'ENOENT' });
+    await assert.rejects(bench.sink.write(archive.subarray(0, 10)));
+  });
+}

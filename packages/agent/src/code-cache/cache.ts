@@ -3,11 +3,17 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import type { CodeRef } from '@hearth/protocol';
+import { type CodeRef, INITIAL_CREDIT } from '@hearth/protocol';
 import type { TransferSink } from '../link/link.ts';
 import { unpack } from './unpack.ts';
 
 export type Fetch = (account: string, sha256: string, sink: TransferSink) => void;
+
+/**
+ * An archive up to this size never is a file. As much may come at once, whatever becomes of it, so holding it takes no
+ * more memory than waiting for the disk.
+ */
+const MAX_IN_MEMORY = INITIAL_CREDIT;
 
 export class CodeCache {
   readonly #directory: string;
@@ -39,48 +45,72 @@ export class CodeCache {
     return coming;
   }
 
-  async #load(account: string, { sha256, size }: CodeRef): Promise<string> {
-    const archive = join(this.#directory, `${sha256}.zip`);
-    const partial = join(this.#directory, `${sha256}.partial`);
-    const directory = join(this.#directory, sha256);
+  async #load(account: string, code: CodeRef): Promise<string> {
+    const directory = join(this.#directory, code.sha256);
+    const partial = `${directory}.partial`;
+    const file = code.size <= MAX_IN_MEMORY ? undefined : `${directory}.zip`;
+    const failed = new AbortController();
     try {
-      await this.#download(account, sha256, size, archive);
+      const { signal } = failed;
+      const archive =
+        file === undefined ? this.#collect(account, code, signal) : this.#download(account, code, file, signal);
+      // It is awaited below, unless what comes first fails.
+      archive.catch(() => undefined);
       fs.mkdirSync(partial, 0o755);
-      await unpack(archive, partial);
+      await unpack(await archive, partial);
       fs.renameSync(partial, directory);
       return directory;
     } catch (error) {
+      failed.abort(error);
       await fs.promises.rm(partial, { recursive: true, force: true });
       throw error;
     } finally {
-      await fs.promises.rm(archive, { force: true });
+      if (file !== undefined) await fs.promises.rm(file, { force: true });
     }
   }
 
-  async #download(account: string, sha256: string, size: number, archive: string): Promise<void> {
-    const file = fs.createWriteStream(archive);
+  async #collect(account: string, code: CodeRef, signal: AbortSignal): Promise<Buffer> {
+    const pieces: Buffer[] = [];
+    await this.#receive(account, code, signal, (piece) => void pieces.push(piece));
+    return Buffer.concat(pieces);
+  }
+
+  /** @returns the path. */
+  async #download(account: string, code: CodeRef, path: string, signal: AbortSignal): Promise<string> {
+    const file = fs.createWriteStream(path, { signal });
+    const failure = new Promise<never>((_, reject) => file.once('error', reject));
+    const arrival = this.#receive(account, code, signal, async (piece) => {
+      if (!file.write(piece)) await once(file, 'drain', { signal });
+    });
+    await Promise.race([arrival, failure]);
+    await new Promise<void>((done, failed) => file.end((error?: Error | null) => (error ? failed(error) : done())));
+    return path;
+  }
+
+  /** Resolves once `take` has had all of the archive, and it is what its hash says. */
+  async #receive(
+    account: string,
+    { sha256, size }: CodeRef,
+    signal: AbortSignal,
+    take: (piece: Buffer) => Promise<void> | void,
+  ): Promise<void> {
     const hash = createHash('sha256');
     let received = 0;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    file.once('error', reject);
     this.#fetch(account, sha256, {
       async write(piece) {
+        signal.throwIfAborted();
         received += piece.length;
-        if (file.destroyed) throw new Error(`code ${sha256} can't be written`);
         if (received > size) throw new Error(`code ${sha256} is longer than the ${size} bytes it should have`);
         hash.update(piece);
-        if (!file.write(piece)) await once(file, 'drain');
+        await take(piece);
+        // The hash says whether it is whole; the word that ends the transfer comes later and says no more.
+        if (received === size) resolve();
       },
       end: resolve,
       fail: reject,
     });
-    try {
-      await promise;
-      await new Promise<void>((done, failed) => file.end((error?: Error | null) => (error ? failed(error) : done())));
-    } catch (error) {
-      file.destroy();
-      throw error;
-    }
+    await promise;
     if (hash.digest('hex') !== sha256) throw new Error(`code ${sha256} came with another hash: it is damaged`);
   }
 }

@@ -1,6 +1,14 @@
 /** The agent's one way to the server: control messages and code, over a byte stream. */
 import { connect, type Socket } from 'node:net';
-import { encodeCredit, encodeJson, FrameDecoder, type FromAgent, Kind, type ToAgent } from '@hearth/protocol';
+import {
+  encodeCredit,
+  encodeJson,
+  FrameDecoder,
+  type FromAgent,
+  INITIAL_CREDIT,
+  Kind,
+  type ToAgent,
+} from '@hearth/protocol';
 
 /** Takes the pieces of a transfer. */
 export interface TransferSink {
@@ -10,9 +18,19 @@ export interface TransferSink {
   fail(error: Error): void;
 }
 
+/** Credit is granted in such amounts: whoever has less left has more coming, and a short transfer needs none. */
+const GRANT = INITIAL_CREDIT / 2;
+
+interface Transfer {
+  /** Absent once it has failed: what still comes is let go, so that the server reaches the end. */
+  sink: TransferSink | undefined;
+  /** Bytes dealt with for which no credit was granted yet. */
+  taken: number;
+}
+
 export class Link {
   readonly #socket: Socket;
-  readonly #transfers = new Map<number, TransferSink>();
+  readonly #transfers = new Map<number, Transfer>();
   #nextStream = 1;
 
   /**
@@ -38,26 +56,32 @@ export class Link {
   /** Asks for a piece of code. */
   fetch(account: string, sha256: string, sink: TransferSink): void {
     const stream = this.#nextStream++;
-    this.#transfers.set(stream, sink);
+    this.#transfers.set(stream, { sink, taken: 0 });
     this.send({ type: 'fetch-code', stream, sha256, account });
   }
 
   #transfer(kind: Kind, stream: number, payload: Buffer): void {
-    const sink = this.#transfers.get(stream);
-    if (sink === undefined) return;
+    const transfer = this.#transfers.get(stream);
+    if (transfer === undefined) return;
     if (kind === Kind.chunk) {
-      const piece = Buffer.from(payload);
-      sink.write(piece).then(
-        () => this.#socket.write(encodeCredit(stream, piece.length)),
-        (error: unknown) => {
-          this.#transfers.delete(stream);
-          sink.fail(error instanceof Error ? error : new Error(String(error)));
-        },
-      );
+      void this.#take(stream, transfer, Buffer.from(payload));
       return;
     }
     this.#transfers.delete(stream);
-    if (kind === Kind.end) sink.end();
-    else sink.fail(new Error(payload.toString()));
+    if (kind === Kind.end) transfer.sink?.end();
+    else transfer.sink?.fail(new Error(payload.toString()));
+  }
+
+  async #take(stream: number, transfer: Transfer, piece: Buffer): Promise<void> {
+    try {
+      await transfer.sink?.write(piece);
+    } catch (error) {
+      transfer.sink?.fail(error instanceof Error ? error : new Error(String(error)));
+      transfer.sink = undefined;
+    }
+    transfer.taken += piece.length;
+    if (transfer.taken < GRANT) return;
+    this.#socket.write(encodeCredit(stream, transfer.taken));
+    transfer.taken = 0;
   }
 }
