@@ -8,6 +8,7 @@ import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/
 import type { AgentConfig, ToAgent } from '@hearth/protocol';
 import { CodeCache } from './code-cache/cache.ts';
 import { Link } from './link/link.ts';
+import { rehearse } from './rehearsal.ts';
 import { Relay } from './relay/relay.ts';
 import { Slots } from './sandbox/slots.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -58,7 +59,8 @@ async function start(message: ToAgent & { type: 'configure' }): Promise<void> {
     },
   );
   slots.configure(message.slots, message.maxSlots);
-  await zygote.warm;
+  // The zygote takes longer to start, and the agent has nothing else to do.
+  await Promise.all([zygote.warm, rehearse(join(config.disk, 'rehearsal'))]);
   sandboxes.use(zygote);
   await sandboxes.keepSpares(message.spares);
   link.send({ type: 'ready' });

@@ -40,7 +40,12 @@ try {
   writeFd(CONTROL_FD, Buffer.from('entered\n'));
   closeFd(CONTROL_FD);
   const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', HEARTH_AGENT: agent };
-  execve(NODE, ['node', '--no-warnings', '--max-semi-space-size=4', AGENT], environment, [0, 1, 2]);
+  execve(
+    NODE,
+    ['node', '--no-warnings', '--max-semi-space-size=4', '--no-flush-bytecode', AGENT],
+    environment,
+    [0, 1, 2],
+  );
 } catch (error) {
   const text = error instanceof Error ? error.message : String(error);
   writeFd(CONTROL_FD, Buffer.from(`${text.replaceAll('\n', ' ')}\n`));
