@@ -26,6 +26,7 @@ import {
   writeFd,
 } from '@hearth/linux';
 import { prepareIdentity, runSandbox, warmUp } from '@hearth/runtime-node';
+import { packHeap } from './address-space.ts';
 import { becomeSandbox, type Handles } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
@@ -56,6 +57,7 @@ const handles: Handles = {
   filter: sandboxFilter(architecture),
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
+packHeap();
 await warmUp();
 prepareIdentity();
 unshare(CLONE_NEWNS);
@@ -71,7 +73,10 @@ function compact(): void {
   setFlagsFromString('--no-expose-gc');
   // Our own code is compiled in full, once; functions' code as they need it.
   setFlagsFromString('--lazy');
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // Moves about half of the heap each time, away from where it was before there was packHeap.
+  setFlagsFromString('--stress-compaction');
+  for (let round = 0; round < 2; round++) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  setFlagsFromString('--no-stress-compaction');
   trimHeap();
 }
 
