@@ -46,14 +46,14 @@ export interface Settings {
 const MINUTE = 60_000;
 
 /**
- * A quarter of the machine each, so that several accounts have room, and a burst spreads over the warm ones. Twice the
+ * A third of the machine each, so that several accounts have room, and a burst spreads over the warm ones. Twice the
  * machine in all: a sandbox may use its full memory size, but few do, and idle ones count with what they use.
  */
 function defaults(): Settings {
   const machineMb = Math.floor(totalmem() / 1024 / 1024);
   return {
     instances: 2,
-    instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 4)),
+    instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 3)),
     maxMemoryMb: Math.max(4096, 2 * machineMb),
     instanceCpus: availableParallelism(),
     spares: 4,

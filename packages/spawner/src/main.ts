@@ -73,6 +73,10 @@ async function handle(message: ToSpawner): Promise<void> {
   switch (message.type) {
     case 'make':
       return make(message);
+    case 'activate':
+      // It may have ended while the request was under way.
+      instances.get(message.instance)?.activate();
+      return;
     case 'remove':
       return remove(message.instance, 'removed');
     case 'volumes': {

@@ -15,6 +15,8 @@ export interface Cgroup {
   setMemoryLimit(bytes: number | undefined): void;
   /** Cores, fractions allowed; undefined lifts the limit. */
   setCpuLimit(cores: number | undefined): void;
+  /** The share of a processor that it gets where others want it too: 1 is what everybody has. */
+  setCpuWeight(weight: number): void;
   setPidsLimit(count: number): void;
   /** Bytes used now, and the most since the last `resetPeak`. */
   memory(): { used: number; max: number };

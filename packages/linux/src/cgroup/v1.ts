@@ -34,6 +34,10 @@ export class CgroupV1 implements Cgroup {
     fs.writeFileSync(join(this.directories.cpu, 'cpu.cfs_quota_us'), String(quota));
   }
 
+  setCpuWeight(weight: number): void {
+    fs.writeFileSync(join(this.directories.cpu, 'cpu.shares'), String(Math.round(1024 * weight)));
+  }
+
   setPidsLimit(count: number): void {
     fs.writeFileSync(join(this.directories.pids, 'pids.max'), String(count));
   }

@@ -41,6 +41,10 @@ export class CgroupV2 implements Cgroup {
     this.#write('cpu.max', `${quota} ${CPU_PERIOD_US}`);
   }
 
+  setCpuWeight(weight: number): void {
+    this.#write('cpu.weight', String(Math.round(100 * weight)));
+  }
+
   setPidsLimit(count: number): void {
     this.#write('pids.max', String(count));
   }

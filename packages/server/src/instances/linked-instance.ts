@@ -26,6 +26,8 @@ export interface LinkedInstanceOptions {
   readonly code: CodeSource;
   /** Makes an empty `/tmp` volume of this size for each slot; `volumesMade` tells the agent when they are there. */
   readonly makeVolumes: (slots: number[], sizeMb: number) => void;
+  /** Called once, when an account gets it. */
+  readonly onAssigned?: () => void;
   /** A connection from inside to Hearth's own API: plain HTTP from here on, to be bound to `account`. */
   readonly onRelay: (stream: Duplex, account: string, sandbox: string) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -86,6 +88,7 @@ export class LinkedInstance implements Instance {
     }
     if (this.#account === account) return;
     this.#account = account;
+    this.#options.onAssigned?.();
     this.#link?.send({ type: 'assign', account });
   }
 

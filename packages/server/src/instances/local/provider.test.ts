@@ -8,6 +8,7 @@ import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { systemClock } from '../clock.ts';
+import { settled } from '../../invoke/testing/test-fleet.ts';
 import { FakeAgent } from '../testing/fake-agent.ts';
 import { MemoryCode } from '../testing/spec.ts';
 import { LocalProvider } from './provider.ts';
@@ -67,7 +68,7 @@ class Subject implements AsyncDisposable {
     } else if (message.type === 'remove') {
       this.agents.get(instance)?.kill();
       this.say({ type: 'gone', instance, reason: 'removed' });
-    } else this.say({ type: 'volumes', instance, slots: message.slots });
+    } else if (message.type === 'volumes') this.say({ type: 'volumes', instance, slots: message.slots });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,6 +105,17 @@ test('volumes that the agent wants are asked of the spawner, and told to the age
   agent.send({ type: 'want-volumes', slots: [0, 1], sizeMb: 512 });
   await told;
   assert.deepEqual(subject.asked.at(-1), { type: 'volumes', instance: instance.id, slots: [0, 1], sizeMb: 512 });
+});
+
+test('an instance gets its whole share of the processors when an account gets the instance', async () => {
+  await using subject = new Subject();
+  const instance = await subject.make();
+  const activated = () => subject.asked.filter(({ type }) => type === 'activate');
+  assert.deepEqual(activated(), []);
+  instance.assign('111111111111');
+  instance.assign('111111111111');
+  await settled();
+  assert.deepEqual(activated(), [{ type: 'activate', instance: instance.id }]);
 });
 
 test("the spawner's failure comes with its hint, and leaves nothing", async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { FromSpawner } from '@hearth/protocol';
+import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { CgroupFreezer } from '../cgroup-freezer.ts';
 import type { Clock } from '../clock.ts';
 import type { CodeSource } from '../code-transfer.ts';
@@ -54,7 +54,8 @@ export class LocalProvider implements Provider {
       provider: this.name,
       request,
       token,
-      makeVolumes: (slots, sizeMb) => this.#makeVolumes(instance, slots, sizeMb),
+      makeVolumes: (slots, sizeMb) => this.#ask(instance, { type: 'volumes', instance: request.id, slots, sizeMb }),
+      onAssigned: () => this.#ask(instance, { type: 'activate', instance: request.id }),
       remove: async () => {
         try {
           await removal.run();
@@ -120,9 +121,9 @@ export class LocalProvider implements Provider {
     });
   }
 
-  #makeVolumes(instance: LinkedInstance, slots: number[], sizeMb: number): void {
+  #ask(instance: LinkedInstance, message: ToSpawner): void {
     try {
-      this.#options.spawner.send({ type: 'volumes', instance: instance.id, slots, sizeMb });
+      this.#options.spawner.send(message);
     } catch (error) {
       instance.lose((error as Error).message);
     }
