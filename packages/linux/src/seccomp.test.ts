@@ -82,8 +82,6 @@ const FORBIDDEN_HANDLES = {
 };
 
 const PROBED = ['clone3', 'io_uring_setup', 'io_uring_enter', 'io_uring_register'];
-/** Allowed or not by their arguments. */
-const CHECKED = ['clone', 'socket', 'ioctl'];
 
 const CLONE_OF_A_THREAD = 0x003d_0f00;
 const CLONE_OF_A_PROCESS = 0x0120_0011;

@@ -95,7 +95,7 @@ export class RunningProcess {
   /** The next line that it prints; undefined when it has ended. */
   async line(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next();
-    return done === true ? undefined : (value as string);
+    return done === true ? undefined : value;
   }
 
   /** Says something to a process that repeats what it hears. */
