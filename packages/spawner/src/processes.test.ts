@@ -7,6 +7,6 @@ test('it waits for processes below, which the kernel ends in its own time', asyn
   let kills = 0;
   const below = { processes: () => (kills < 3 ? [1] : []), children: (): string[] => [] };
   const group = { kill: () => (kills += 1), processes: () => [], children: () => ['below'], child: () => below };
-  await endProcesses(group as Partial<Cgroup> as Cgroup);
+  await endProcesses(group as unknown as Cgroup);
   assert.equal(kills, 3);
 });
