@@ -240,6 +240,7 @@ export class Sandboxes {
   #refillLater(): void {
     // After what the server waits for: a fork takes the agent's thread for no time, but the machine's.
     setTimeout(() => {
+      if (this.#placing.size > 0) return this.#refillLater();
       this.#refill().catch((error: unknown) => {
         this.#send({ type: 'log', level: 'warn', message: `no spare could be made: ${String(error)}` });
       });

@@ -56,7 +56,7 @@ function defaults(): Settings {
     instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 3)),
     maxMemoryMb: Math.max(4096, 2 * machineMb),
     instanceCpus: availableParallelism(),
-    spares: 4,
+    spares: 8,
     slots: 64,
     maxSandboxes: 1000,
     sandboxIdleMs: 10 * MINUTE,

@@ -21,12 +21,16 @@ export interface SlotsOptions {
 
 /** Volumes are asked for in groups, so that one round trip serves several. */
 const GROUP = 16;
+/** With fewer than this ready, more are made at once. */
+const LEAST = 16;
+const QUIET_MS = 50;
 
 export class Slots {
   readonly #options: SlotsOptions;
   readonly #ready: Slot[] = [];
   readonly #waiting: ((slot: Slot) => void)[] = [];
   readonly #volumes = new Map<string, () => void>();
+  #soon: NodeJS.Timeout | undefined;
   #made = 0;
   #target = 0;
   #max = 0;
@@ -47,7 +51,8 @@ export class Slots {
   /** A clean slot; waits for one where all are taken. */
   take(): Promise<Slot> {
     const slot = this.#ready.pop();
-    this.#fill();
+    if (this.#ready.length < LEAST) this.#fill();
+    else this.#fillSoon();
     if (slot !== undefined) return Promise.resolve(slot);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -87,6 +92,12 @@ export class Slots {
       this.#volumes.set(slots.join(), resolve);
       this.#options.wantVolumes(slots, sizeMb);
     });
+  }
+
+  /** Once nobody has taken a slot for a moment: whoever takes many at once needs the processors. */
+  #fillSoon(): void {
+    if (this.#soon === undefined) this.#soon = setTimeout(() => this.#fill(), QUIET_MS).unref();
+    else this.#soon.refresh();
   }
 
   #fill(): void {

@@ -7,7 +7,8 @@ import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePath
 
 /**
  * Single-threaded: a forked child has no V8 worker threads, so optimised code must not wait for them. Bytecode stays:
- * children share it. The young generation is bounded because a child can't bound it later.
+ * children share it. The young generation is bounded because a child can't bound it later. The memory reducer would collect
+ * a child's whole heap, and so copy most of it, as soon as the child's timers run: its timer is the zygote's, long due.
  */
 const ZYGOTE_FLAGS = [
   '--single-threaded',
@@ -16,6 +17,7 @@ const ZYGOTE_FLAGS = [
   '--disable-sigusr1',
   '--no-flush-bytecode',
   '--max-semi-space-size=8',
+  '--no-memory-reducer',
   '--no-warnings',
 ];
 

@@ -2,6 +2,8 @@
  * The zygote: a Node process, booted and warmed, that waits in a blocking read for orders to fork. Started by the
  * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork.
  */
+import { randomFillSync } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import koffi from 'koffi';
@@ -11,6 +13,7 @@ import {
   CLONE_NEWNS,
   CLONE_NEWPID,
   closeFd,
+  connectUnix,
   execve,
   exitNow,
   fork,
@@ -25,13 +28,16 @@ import {
   unshare,
   writeFd,
 } from '@hearth/linux';
-import { prepareIdentity, runSandbox, warmUp } from '@hearth/runtime-node';
+import { prepareSandboxes, runSandbox, SEED_BYTES, warmUp } from '@hearth/runtime-node';
 import { packHeap } from './address-space.ts';
 import { becomeSandbox, type Handles } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
 import { enterHostRoot, RUNTIME, SANDBOX_NODE } from './root.ts';
+
+/** AWS's name of the runtime that is forked here. */
+const RUNTIME_NAME = 'nodejs26.x';
 
 const self = koffi.load(null);
 const defaultLoop = self.func('void* uv_default_loop()');
@@ -58,16 +64,21 @@ const handles: Handles = {
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 packHeap();
-await warmUp();
-prepareIdentity();
+await warmUp({ connect: connectUnix });
+const collect = compact();
+// Once more: what code has learned of its own use has moved or gone.
+await warmUp({ connect: connectUnix, rounds: 2 });
+prepareSandboxes(RUNTIME_NAME);
+collect({ type: 'minor', execution: 'sync' });
+// What was collected is finalised in the next turns of the event loop: here, once, and not in every fork.
+for (let turn = 0; turn < 3; turn++) await nextTurn();
 unshare(CLONE_NEWNS);
 enterHostRoot('/run/hearth/root');
-compact();
 const children = new Children();
 say({ event: 'warm' });
 
 /** Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there. */
-function compact(): void {
+function compact(): (options: object) => void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: object) => void;
   setFlagsFromString('--no-expose-gc');
@@ -78,6 +89,7 @@ function compact(): void {
   for (let round = 0; round < 2; round++) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   setFlagsFromString('--no-stress-compaction');
   trimHeap();
+  return collect;
 }
 
 /** Runs in the forked child: becomes the sandbox that was ordered. */
@@ -104,12 +116,16 @@ function child(order: ForkOrder): void {
     execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
   }
   // Always the first of its own pid namespace.
-  runSandbox({ fd: stream, exit: exitNow, limitMemory: limitHeap, pid: 1, spare: order.spare });
+  runSandbox({ fd: stream, seed, exit: exitNow, limitMemory: limitHeap, pid: 1, spare: order.spare });
 }
+
+/** What the next child's `Math.random` starts from. */
+const seed = Buffer.alloc(SEED_BYTES);
 
 /** @returns whether this is the child. */
 function obey(order: ForkOrder): boolean {
   unshare(CLONE_NEWPID);
+  randomFillSync(seed);
   const pid = fork();
   if (pid === 0) return true;
   setns(ownPidns, CLONE_NEWPID);

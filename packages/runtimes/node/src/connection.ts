@@ -5,8 +5,18 @@ import { FrameDecoder, HEADER_BYTES, INLINE_BODY, writeHeader, type Kind } from 
 /** Bytes taken from the socket at a time. */
 const READ_BYTES = 64 * 1024;
 
-/** What makes the socket: it must hand what it reads to `onread` (see `net.Socket`'s constructor). */
-export type SocketFactory = (onread: { buffer: Buffer; callback: (size: number, buffer: Buffer) => boolean }) => Socket;
+/** What is read comes here, and no event; see `net.Socket`'s constructor. */
+export interface OnRead {
+  buffer: Buffer;
+  callback: (size: number, buffer: Buffer) => boolean;
+}
+
+/** What makes the socket: it must hand what it reads to `onread`. */
+export type SocketFactory = (onread: OnRead) => Socket;
+
+/** A process has one connection at a time, and a fork finds these made. Writes are synchronous, so one buffer serves all frames. */
+const input = Buffer.allocUnsafeSlow(READ_BYTES);
+const output = Buffer.allocUnsafeSlow(HEADER_BYTES + INLINE_BODY);
 
 export interface ConnectionEvents {
   /** `payload` is a view, valid until the call returns. May throw if the frame makes no sense. */
@@ -34,19 +44,16 @@ export class Connection implements Disposable {
   readonly #handle: StreamHandle;
   readonly #fd: number;
   readonly #events: ConnectionEvents;
-  /** Frames are built here: writes are synchronous, so one buffer serves them all. */
-  readonly #out = Buffer.allocUnsafeSlow(HEADER_BYTES + INLINE_BODY);
   #open = true;
 
   constructor(connect: SocketFactory, events: ConnectionEvents) {
     this.#events = events;
     const decoder = new FrameDecoder((kind, stream, payload) => events.frame(kind, stream, payload));
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     this.#socket = connect({
-      buffer,
+      buffer: input,
       callback: (size) => {
         try {
-          decoder.push(buffer.subarray(0, size));
+          decoder.push(input.subarray(0, size));
         } catch (error) {
           this.#close(error as Error);
         }
@@ -66,14 +73,14 @@ export class Connection implements Disposable {
   sendText(kind: Kind, stream: number, text: string): boolean {
     // Three bytes are the most that one UTF-16 unit becomes.
     if (text.length * 3 > INLINE_BODY && Buffer.byteLength(text) > INLINE_BODY) return false;
-    const length = this.#out.write(text, HEADER_BYTES);
+    const length = output.write(text, HEADER_BYTES);
     this.#send(kind, stream, length);
     return true;
   }
 
   /** Sends a part of `bytes`, at most {@link INLINE_BODY} long, as one frame. */
   sendBytes(kind: Kind, stream: number, bytes: Uint8Array, start = 0, end = bytes.length): void {
-    this.#out.set(bytes.subarray(start, end), HEADER_BYTES);
+    output.set(bytes.subarray(start, end), HEADER_BYTES);
     this.#send(kind, stream, end - start);
   }
 
@@ -94,12 +101,12 @@ export class Connection implements Disposable {
 
   #send(kind: Kind, stream: number, length: number): void {
     if (!this.#open) return;
-    writeHeader(this.#out, 0, kind, stream, length);
+    writeHeader(output, 0, kind, stream, length);
     const total = HEADER_BYTES + length;
     let sent = 0;
     while (sent < total) {
       try {
-        sent += writeSync(this.#fd, this.#out, sent, total - sent);
+        sent += writeSync(this.#fd, output, sent, total - sent);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return this.#close();
         sent += this.#sendBlocking(sent, total);
@@ -110,7 +117,7 @@ export class Connection implements Disposable {
   #sendBlocking(start: number, end: number): number {
     this.#handle.setBlocking(true);
     try {
-      return writeSync(this.#fd, this.#out, start, end - start);
+      return writeSync(this.#fd, output, start, end - start);
     } finally {
       this.#handle.setBlocking(false);
     }

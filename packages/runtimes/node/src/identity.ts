@@ -1,13 +1,6 @@
-import { randomInt, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { installClock, type RestartableClock } from './clock.ts';
 import { SeededRandom } from './random.ts';
-
-/** UUIDs that Node draws from one cache of random bytes. */
-const UUIDS_CACHED = 128;
-
-/** Random integers that Node draws from one cache. */
-const INTEGERS_CACHED = 1024;
 
 /** As on AWS, where function code may look at them. */
 const EXEC_PATH = '/var/lang/bin/node';
@@ -33,15 +26,16 @@ export function prepareIdentity(): void {
 
 /**
  * Makes a forked process a process of its own, as far as JavaScript can: whatever would be equal in every fork of
- * one zygote, or tell of the zygote, is made anew.
+ * one zygote, or tell of the zygote, is made anew. Nothing can empty the caches that Node serves `crypto.randomUUID()` and
+ * `crypto.randomInt()` from: a zygote must never have called them, nor may what it has loaded.
  *
+ * @param seed of `Math.random`; given, because a generator in here takes half a millisecond to notice that it was forked.
  * @param pid of this process inside its own pid namespace; by default what `/proc` says.
  */
-export function renewIdentity(pid: number = Number(readlinkSync('/proc/self'))): void {
+export function renewIdentity(seed: Buffer, pid: number = Number(readlinkSync('/proc/self'))): void {
   prepareIdentity();
   ownPid = pid;
-  random!.reseed();
-  discardRandomCaches();
+  random!.reseed(seed);
   clock!.restart();
   presentAsLambda();
 }
@@ -53,13 +47,4 @@ export function presentAsLambda(): void {
   // Otherwise child processes and workers would inherit the zygote's flags.
   process.execArgv.splice(0, process.execArgv.length);
   process.title = EXEC_PATH;
-}
-
-/**
- * Node serves `crypto.randomUUID()` and `crypto.randomInt()` from caches that a fork shares if the zygote, or a
- * module that it loaded, ever called them. Nothing empties a cache but using it up.
- */
-export function discardRandomCaches(): void {
-  for (let count = 0; count < UUIDS_CACHED; count++) randomUUID();
-  for (let count = 0; count < INTEGERS_CACHED; count++) randomInt(2);
 }

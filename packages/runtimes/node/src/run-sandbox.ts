@@ -20,6 +20,8 @@ export interface SandboxOptions {
   limitMemory?: (memoryMb: number) => void;
   /** Whether there is time to rehearse before the first function comes. */
   spare?: boolean;
+  /** Random, for this process alone: {@link SEED_BYTES} of them. */
+  seed: Buffer;
   /** Process id inside the sandbox's pid namespace, if `/proc` doesn't tell. */
   pid?: number;
 }
@@ -29,7 +31,7 @@ export interface SandboxOptions {
  * is done by the event loop.
  */
 export function runSandbox(options: SandboxOptions): void {
-  renewIdentity(options.pid);
+  renewIdentity(options.seed, options.pid);
   serve(options.fd, options.exit, options.limitMemory);
   if (options.spare === true) {
     rehearseLoading().catch((error: Error) => {

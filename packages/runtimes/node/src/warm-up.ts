@@ -1,21 +1,20 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { encodeFrame, encodeInvoke, encodeJson, FrameDecoder, INLINE_BODY, Kind } from '@hearth/protocol';
 import { installClock } from './clock.ts';
-import { Connection } from './connection.ts';
+import { Connection, type OnRead } from './connection.ts';
 import { patchConsole, type LogMethods } from './console.ts';
 import { replaceEnvironment } from './environment.ts';
-import { discardRandomCaches } from './identity.ts';
 import { loadHandler } from './load-handler.ts';
 import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
 import { installModulePaths } from './module-paths.ts';
 import { preload } from './preload.ts';
-import { SeededRandom } from './random.ts';
+import { SEED_BYTES, SeededRandom } from './random.ts';
 import { ResponseSender } from './response.ts';
 import { Session } from './session.ts';
 import { StandardStream } from './standard-stream.ts';
@@ -42,22 +41,29 @@ const LONG = 'x'.repeat(INLINE_BODY * 2);
 
 const REHEARSAL = Symbol.for('hearth.rehearsal');
 
+export interface WarmUpOptions {
+  /** How often everything is rehearsed. */
+  rounds?: number;
+  /** Opens the stream of a sandbox as the zygote's forks do: connects to a Unix socket and returns the descriptor. */
+  connect?: (path: string) => number;
+}
+
 /**
  * Rehearses what sandboxes will do, so that the forks of this process find their code loaded and compiled: whole lives
  * of sandboxes, over real sockets, with real modules. Leaves no handle, timer or change of a global behind.
  *
  * @throws if the temporary directory can't be written.
  */
-export async function warmUp(): Promise<void> {
+export async function warmUp({ rounds = ROUNDS, connect }: WarmUpOptions = {}): Promise<void> {
   preload();
-  for (let round = 0; round < ROUNDS; round++) rehearseIdentity();
+  for (let round = 0; round < rounds; round++) rehearseIdentity();
 
   const directory = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const server = createServer();
   try {
     server.listen(join(directory, 'sock'));
     await once(server, 'listening');
-    for (let round = 0; round < ROUNDS; round++) await rehearse(server, directory, round);
+    for (let round = 0; round < rounds; round++) await rehearse(server, directory, round, connect);
   } finally {
     Reflect.deleteProperty(globalThis, REHEARSAL);
     server.close();
@@ -71,15 +77,19 @@ export async function warmUp(): Promise<void> {
 
 /** The parts of `renewIdentity` that can be tried without leaving a trace. */
 function rehearseIdentity(): void {
-  discardRandomCaches();
   const random = new SeededRandom();
   for (let count = 0; count < 1000; count++) random.next();
-  random.reseed();
+  random.reseed(Buffer.alloc(SEED_BYTES));
   const clock = { now: () => 0, mark: () => {}, measure: () => {}, toJSON: () => ({}), timeOrigin: 0 };
   installClock(Object.create(clock) as Performance, { uptime: () => 0 }).restart();
 }
 
-async function rehearse(server: Server, directory: string, round: number): Promise<void> {
+async function rehearse(
+  server: Server,
+  directory: string,
+  round: number,
+  connect: WarmUpOptions['connect'],
+): Promise<void> {
   const esModule = round % 2 === 0;
   const file = `function${round}`;
   writeFileSync(
@@ -87,7 +97,7 @@ async function rehearse(server: Server, directory: string, round: number): Promi
     HANDLER + (esModule ? 'export const handler = rehearse;' : 'exports.handler = rehearse;'),
   );
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const sandbox = openSandbox(join(directory, 'sock'), directory);
+  const sandbox = openSandbox(join(directory, 'sock'), directory, connect);
   const [socket] = await accepted;
   const peer = new Rehearser(socket);
   await peer.ask(
@@ -112,9 +122,15 @@ async function rehearse(server: Server, directory: string, round: number): Promi
 }
 
 /** A sandbox like that of run-sandbox.ts, but one that leaves the process alone. */
-function openSandbox(path: string, root: string): { connection: Connection; socket: Socket } {
+function openSandbox(
+  path: string,
+  root: string,
+  connectFd: WarmUpOptions['connect'],
+): { connection: Connection; socket: Socket } {
   let socket!: Socket;
-  const connection = new Connection((onread) => (socket = connect({ path, onread })), {
+  const open = (onread: OnRead): Socket =>
+    connectFd === undefined ? connect({ path, onread }) : new Socket({ fd: connectFd(path), onread });
+  const connection = new Connection((onread) => (socket = open(onread)), {
     frame: (kind, stream, payload) => session.frame(kind, stream, payload),
     closed: () => {},
   });
@@ -132,13 +148,9 @@ function openSandbox(path: string, root: string): { connection: Connection; sock
     flush: () => stdout.flushPartialLine(),
     init: async (message) => {
       replaceEnvironment(environment, message.environment);
-      const paths = installModulePaths(environment);
-      try {
-        stdout.write('rehearsal\nunfinished');
-        return await loadHandler(root, message.handler);
-      } finally {
-        paths.deregister();
-      }
+      installModulePaths(environment);
+      stdout.write('rehearsal\nunfinished');
+      return loadHandler(root, message.handler);
     },
     exit: () => {},
     shutdown: () => {},
