@@ -193,6 +193,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const crashedBefore = this.#sandbox!.failedLast && !this.#heard && CRASH_STATUSES.has(exit?.code ?? null);
     if (crashedBefore && exit !== null && !this.repeated) {
       this.repeated = true;
+      this.#sent = false;
       this.queue?.remove(this);
       return this.#host.again(this);
     }

@@ -40,6 +40,8 @@ export interface LineOptions {
   readonly processors: number;
   /** Whether a new sandbox finds room on an instance that the account has. */
   readonly hasRoom: (spec: FunctionSpec) => boolean;
+  /** Whether somebody waits for a sandbox of this pool to be free, or to end: then nothing more is sent ahead. */
+  readonly isAwaited: (pool: FunctionPool) => boolean;
 }
 
 /**
@@ -55,6 +57,7 @@ export class Line implements Disposable {
   readonly #clock: Clock;
   readonly #processors: number;
   readonly #hasRoom: (spec: FunctionSpec) => boolean;
+  readonly #isAwaited: (pool: FunctionPool) => boolean;
   readonly #waiting: PatientRequest[] = [];
   /** How many sandboxes may be busy before requests wait. */
   #parallel: number;
@@ -64,12 +67,14 @@ export class Line implements Disposable {
   #endedBefore = 0;
   #turnsTooLong = 0;
   #firstTurns = 0;
+  #closed = false;
 
   constructor(pool: FunctionPool, options: LineOptions) {
     this.#pool = pool;
     this.#clock = options.clock;
     this.#processors = options.processors;
     this.#hasRoom = options.hasRoom;
+    this.#isAwaited = options.isAwaited;
     this.#parallel = options.processors;
   }
 
@@ -91,9 +96,9 @@ export class Line implements Disposable {
     if (this.#timer === undefined) this.#watch(now);
   }
 
-  /** The request whose turn it is on a sandbox that has just finished another's. */
-  next(sandbox: Sandbox): PatientRequest | undefined {
-    return sandbox.ahead.shift() ?? this.#waiting.shift();
+  /** The request at the front, which stands here no longer. */
+  next(): PatientRequest | undefined {
+    return this.#waiting.shift();
   }
 
   /** Sends those at the front of the line ahead to a sandbox, as many as there is room for. */
@@ -113,17 +118,20 @@ export class Line implements Disposable {
   /** A busy sandbox is gone: whoever is first gets another in its place. */
   lose(sandbox: Sandbox): void {
     this.takeBack(sandbox);
-    this.#waiting.shift()?.goOn();
+    if (this.#closed) this.#dissolve();
+    else this.#waiting.shift()?.goOn();
   }
 
-  /** Nobody waits here any more. */
-  dissolve(): void {
-    for (const request of this.#waiting.splice(0)) request.goOn();
-  }
-
+  /** Nobody waits here any more; what was sent ahead either begins or is lost with its sandbox. */
   [Symbol.dispose](): void {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#dissolve();
+  }
+
+  #dissolve(): void {
+    for (const request of this.#waiting.splice(0)) request.goOn();
   }
 
   #sendAhead(request: PatientRequest): boolean {
@@ -138,7 +146,8 @@ export class Line implements Disposable {
   }
 
   #send(request: PatientRequest, sandbox: Sandbox): boolean {
-    if (!this.#pool.steady || !sandbox.stream!.takesAhead(request.bytes)) return false;
+    const pool = this.#pool;
+    if (!pool.steady || !sandbox.stream!.takesAhead(request.bytes) || this.#isAwaited(pool)) return false;
     sandbox.ahead.push(request);
     request.sendAhead(sandbox);
     return true;
@@ -172,7 +181,7 @@ export class Line implements Disposable {
     for (const sandbox of pool.busy) {
       if (sandbox.ahead.length > 0 && now - sandbox.leasedAt >= STUCK_MS) sandbox.stream!.withdraw();
     }
-    if (pool.retired || pool.pace === 'slow') return this.dissolve();
+    if (pool.retired || pool.pace === 'slow') return this.#dissolve();
     const tooMany = this.#waiting.length - ended * HORIZON;
     if (tooMany <= 0) {
       this.#turnsTooLong = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FakeHandler, FakeSandbox } from '../instances/testing/fake-agent.ts';
+import type { FleetOptions } from '../invoke/fleet.ts';
 import { settled, TestFleet } from '../invoke/testing/test-fleet.ts';
 
 /** A function whose invocations end when the test says so. */
@@ -23,10 +24,11 @@ class Held {
 }
 
 /** A fleet on one processor that has seen so many invocations of its function, all of them quick. */
-async function seen(count: number, handler: FakeHandler): Promise<TestFleet> {
+async function seen(count: number, handler: FakeHandler, options: Partial<FleetOptions> = {}): Promise<TestFleet> {
   let known = false;
   const t = new TestFleet({
     processors: 1,
+    ...options,
     handlers: { 'index.handler': (event, context) => (known ? handler(event, context) : event) },
   });
   for (let done = 0; done < count; done++) await t.invoke(t.spec());
@@ -215,4 +217,127 @@ test('while the first sandbox of a new function is on its way, the others wait f
   assert.equal(sandboxes(t), 1);
   await turns(t, 6);
   assert.ok(sandboxes(t) > 1, 'nobody got another');
+});
+
+/** Has the sandbox's first process end, as its agent tells it. */
+function exit(t: TestFleet, sandbox: FakeSandbox, code: number): void {
+  const agents = [...t.provider.agents.values()];
+  agents.find((agent) => agent.sandboxes.has(sandbox.id))!.exit(sandbox, { code, signal: null, outOfMemory: false });
+}
+
+test('what was sent ahead to a sandbox that dies of the invocation before it is answered by another', async () => {
+  const { promise, reject } = Promise.withResolvers<Buffer>();
+  let crashed: FakeSandbox | undefined;
+  await using t = await seen(STEADY, (event, { sandbox }) => {
+    crashed ??= sandbox;
+    if (event.toString() === '0') return promise;
+    return sandbox === crashed ? new Promise<never>(() => {}) : event;
+  });
+  const answers = ['0', '1'].map((event) => t.invoke(t.spec(), event));
+  await settled();
+  reject(new Error('nobody catches it'));
+  await settled();
+  exit(t, crashed!, 129);
+  await turns(t, 10);
+  // Long after its time-out.
+  t.clock.advance(60_000);
+  assert.equal((await answers[0]!).functionError, 'Unhandled');
+  assert.equal((await answers[1]!).payload.toString(), '1');
+});
+
+test('a sandbox whose function has changed finishes what was sent to it ahead: nothing runs twice', async () => {
+  const held = new Held();
+  const begun: string[] = [];
+  await using t = await seen(STEADY, (event, context) => {
+    begun.push(event.toString());
+    return held.handler(event, context);
+  });
+  const answers = Array.from({ length: 12 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  t.fleet.retire(t.spec());
+  for (let count = 0; count < 12; count++) await held.endOne();
+  assert.deepEqual(
+    begun,
+    answers.map((_, n) => String(n)),
+  );
+  await Promise.all(answers);
+  assert.equal(sandboxes(t), 0);
+});
+
+test('whoever was sent ahead when the fleet stops is told so', async () => {
+  const held = new Held();
+  await using t = await seen(STEADY, held.handler, { drainMs: 0 });
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  await settled();
+  let told = 0;
+  for (const answer of answers) void answer.catch(() => {}).finally(() => told++);
+  const stopped = t.fleet[Symbol.asyncDispose]();
+  t.clock.advance(0);
+  await stopped;
+  await settled();
+  assert.equal(told, 4);
+});
+
+test('a request that waits for room is not passed by those in line for ever', async () => {
+  const held = new Held();
+  await using t = new TestFleet({
+    processors: 2,
+    maxMemoryMb: 1024,
+    handlers: { 'index.handler': (event, context) => (known ? held.handler(event, context) : event) },
+  });
+  let known = false;
+  const spec = t.spec({ memoryMb: 1024 });
+  for (let done = 0; done < STEADY; done++) await t.invoke(spec);
+  known = true;
+  const first = t.invoke(spec, '0');
+  const second = t.invoke(spec, 'waits for room');
+  const others = Array.from({ length: 20 }, (_, n) => t.invoke(spec, String(n)));
+  for (let count = 0; count < 3 && held.running[0] !== 'waits for room'; count++) {
+    await settled();
+    await held.endOne();
+  }
+  assert.equal(held.running[0], 'waits for room');
+  while (held.running.length > 0) await held.endOne();
+  await Promise.all([first, second, ...others]);
+});
+
+test('another function that waits for room gets it when what was sent ahead has ended: nothing runs twice', async () => {
+  const held = new Held();
+  const begun: string[] = [];
+  await using t = new TestFleet({
+    processors: 1,
+    maxMemoryMb: 1024,
+    handlers: {
+      'index.handler': (event, context) => {
+        if (!known) return event;
+        begun.push(event.toString());
+        return held.handler(event, context);
+      },
+      'other.handler': (event) => event,
+    },
+  });
+  let known = false;
+  const spec = t.spec({ memoryMb: 1024 });
+  for (let done = 0; done < STEADY; done++) await t.invoke(spec);
+  known = true;
+  const answers: Promise<unknown>[] = [];
+  let answered = 0;
+  const invoke = (): void => void answers.push(t.invoke(spec, String(answers.length)).finally(() => answered++));
+  for (let count = 0; count < 4; count++) invoke();
+  let served = false;
+  const other = t.invoke(t.spec({ functionName: 'other', handler: 'other.handler', memoryMb: 1024 }));
+  void other.then(() => (served = true));
+  // There are always some in line.
+  for (let count = 0; count < 2000 && !served; count++) {
+    t.clock.advance(0.9);
+    invoke();
+    await held.endOne();
+  }
+  assert.ok(served, 'the other function never got its turn');
+  while (answered < answers.length) {
+    t.clock.advance(0.9);
+    await held.endOne();
+  }
+  await Promise.all(answers);
+  assert.equal(new Set(begun).size, begun.length);
 });

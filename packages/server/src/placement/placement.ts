@@ -74,7 +74,12 @@ export class Placement implements AsyncDisposable {
     this.#options = options;
     const { clock, capacity } = options;
     const { processors } = options;
-    this.#lineOptions = { clock, processors, hasRoom: (spec) => this.#ladder.find(spec) !== undefined };
+    this.#lineOptions = {
+      clock,
+      processors,
+      hasRoom: (spec) => this.#ladder.find(spec) !== undefined,
+      isAwaited: (pool) => pool.waiting.size > 0 || this.#keepsOthersWaiting(pool),
+    };
     this.#idle = new IdleKeeper({
       clock,
       freezeAfterMs: options.freezeAfterMs,
@@ -203,21 +208,20 @@ export class Placement implements AsyncDisposable {
     if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt);
     sandbox.hasServed = true;
     pool.ended++;
-    if (pool.retired) return this.destroy(sandbox, 'its function has changed');
-    const starved = this.#waiting.size === 0 ? undefined : this.#waiting.overdue(STARVED_MS);
-    if (starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account) {
+    // It has begun with what was sent ahead: that ends here, whatever is to become of the sandbox.
+    const begun = sandbox.ahead.shift();
+    if (begun !== undefined) return this.#goOnWith(begun, sandbox, now);
+    if (this.#keepsOthersWaiting(pool)) {
       return this.#evict(sandbox, 'a request of another function has waited for too long');
-    }
-    const next = pool.line.next(sandbox);
-    if (next !== undefined) {
-      next.given(sandbox, now);
-      return pool.line.fill(sandbox);
     }
     const request = pool.waiting.values().next().value;
     if (request !== undefined) {
       this.#waiting.leave(request);
       return request.resolve(sandbox);
     }
+    const next = pool.line.next();
+    if (next !== undefined) return this.#goOnWith(next, sandbox, now);
+    if (pool.retired) return this.destroy(sandbox, 'its function has changed');
     sandbox.become('idle');
     pool.push(sandbox);
     this.#idle.rest(sandbox, now);
@@ -230,12 +234,12 @@ export class Placement implements AsyncDisposable {
     const executed = sandbox.state === 'executing';
     sandbox.queue?.remove(sandbox);
     sandbox.become('shutting-down');
-    if (executed) sandbox.pool.line.lose(sandbox);
     this.#idle.thaw(sandbox);
     sandbox.instance.releasingMb += sandbox.committedMb;
     this.#endings.add(sandbox, this.#options.clock.now());
     sandbox.stream?.close(reason);
     sandbox.instance.instance.send({ type: 'destroy', sandbox: sandbox.id, reason });
+    if (executed) sandbox.pool.line.lose(sandbox);
   }
 
   /** Brings up to date what is known of a sandbox's memory, unless that was done a moment ago. */
@@ -256,16 +260,12 @@ export class Placement implements AsyncDisposable {
     for (let sandbox = pool.top; sandbox !== undefined; sandbox = pool.top) {
       this.destroy(sandbox, 'its function has changed');
     }
-    pool.line.dissolve();
     this.#forgetIfEmpty(pool);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const { line } of this.#pools.values()) {
-      line.dissolve();
-      line[Symbol.dispose]();
-    }
+    for (const { line } of this.#pools.values()) line[Symbol.dispose]();
     for (const request of this.#waiting.requests) {
       this.#waiting.leave(request);
       request.reject(stopping());
@@ -274,6 +274,18 @@ export class Placement implements AsyncDisposable {
     for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#emptyInstances]) {
       owner[Symbol.dispose]();
     }
+  }
+
+  #goOnWith(request: PatientRequest, sandbox: Sandbox, now: number): void {
+    request.given(sandbox, now);
+    sandbox.pool.line.fill(sandbox);
+  }
+
+  /** Whether a request of another function has waited for so long that this one has to make room for it. */
+  #keepsOthersWaiting(pool: FunctionPool): boolean {
+    if (this.#waiting.size === 0) return false;
+    const starved = this.#waiting.overdue(STARVED_MS);
+    return starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account;
   }
 
   #serve(request: PlacementRequest): void {

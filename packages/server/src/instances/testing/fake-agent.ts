@@ -121,14 +121,15 @@ export class FakeSandbox {
     } catch (error) {
       this.#options.onExecution?.(this, false);
       const { name, message } = error as Error;
-      this.stream.write(encodeJson(Kind.error, stream, { errorType: name, errorMessage: message, trace: [] }));
-      this.#next();
+      this.#end(encodeJson(Kind.error, stream, { errorType: name, errorMessage: message, trace: [] }));
     }
   }
 
-  #next(): void {
-    this.#executing = false;
+  /** Ends an invocation and begins the next, whatever the server does when it hears of that end: a process can't know. */
+  #end(frame: Buffer): void {
     const next = this.stream.destroyed ? undefined : this.#waiting.shift();
+    this.#executing = next !== undefined;
+    this.stream.write(frame);
     if (next !== undefined) void this.#execute(next.meta, next.stream, next.event);
   }
 
@@ -143,8 +144,7 @@ export class FakeSandbox {
       response.credit -= size;
     }
     this.#response = undefined;
-    this.stream.write(encodeFrame(Kind.end, response.stream, response.body.subarray(response.sent)));
-    this.#next();
+    this.#end(encodeFrame(Kind.end, response.stream, response.body.subarray(response.sent)));
   }
 }
 
