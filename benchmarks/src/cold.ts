@@ -51,7 +51,7 @@ export const cold: Benchmark = {
   summary: 'first invocation of a function, by start path',
   async run(context: Context): Promise<Report> {
     const rounds = context.quick ? 1 : 3;
-    const counts = context.quick ? { active: 40, warming: 4 } : { active: 100, warming: 8 };
+    const counts = context.quick ? { active: 40, warming: 4 } : { active: 60, warming: 6 };
     const samples = new Map<Variant, Sample[]>(VARIANTS.map((variant) => [variant, []]));
     const spawned: number[] = [];
     for (let round = 0; round < rounds; round++) {

@@ -377,13 +377,14 @@ export function becomeUser(uid: number, gid: number): void {
   check(setresuidCall(uid, uid, uid), 'setresuid');
 }
 
+/** Two numbers of 64 bits; those used here fit into 32. */
+const rlimit = Buffer.alloc(16);
 const RLIMITS = { core: 4, nofile: 7, fsize: 1, memlock: 8 } as const;
 
 export function setLimit(name: keyof typeof RLIMITS, soft: number, hard = soft): void {
-  const limit = Buffer.alloc(16);
-  limit.writeBigUInt64LE(BigInt(soft), 0);
-  limit.writeBigUInt64LE(BigInt(hard), 8);
-  check(setrlimitCall(RLIMITS[name], limit), 'setrlimit', name);
+  rlimit.writeUInt32LE(soft, 0);
+  rlimit.writeUInt32LE(hard, 8);
+  check(setrlimitCall(RLIMITS[name], rlimit), 'setrlimit', name);
 }
 
 export function setHostname(name: string): void {

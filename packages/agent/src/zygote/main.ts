@@ -2,6 +2,7 @@
  * The zygote: a Node process, booted and warmed, that waits in a blocking read for orders to fork. Started by the
  * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork.
  */
+import { existsSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -14,6 +15,7 @@ import {
   CLONE_NEWPID,
   closeFd,
   connectUnix,
+  dropCapabilityBounds,
   execve,
   exitNow,
   fork,
@@ -23,6 +25,7 @@ import {
   pollReadable,
   readFd,
   sandboxFilter,
+  setLimit,
   setns,
   trimHeap,
   unshare,
@@ -30,7 +33,7 @@ import {
 } from '@hearth/linux';
 import { prepareSandboxes, runSandbox, SEED_BYTES, warmUp } from '@hearth/runtime-node';
 import { packHeap } from './address-space.ts';
-import { becomeSandbox, type Handles } from './child.ts';
+import { becomeSandbox, type Handles, MASKED } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
@@ -61,6 +64,7 @@ const handles: Handles = {
   socketName: paths.socketName,
   netns: openDirectory(paths.netns),
   filter: sandboxFilter(architecture),
+  masked: MASKED.filter((name) => existsSync(`/proc/${name}`)),
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 packHeap();
@@ -74,6 +78,9 @@ collect({ type: 'minor', execution: 'sync' });
 for (let turn = 0; turn < 3; turn++) await nextTurn();
 unshare(CLONE_NEWNS);
 enterHostRoot('/run/hearth/root');
+// What forks inherit as it is: no capability that an exec could give, no core files.
+dropCapabilityBounds();
+setLimit('core', 0);
 const children = new Children();
 say({ event: 'warm' });
 
