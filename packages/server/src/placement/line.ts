@@ -27,7 +27,7 @@ const PATIENCE_TURNS = 4;
 const FIRST_TURNS = 20;
 /** Only a line that has been too long for so many turns is worth an instance; until then sandboxes come where there is room. */
 const INSTANCE_TURNS = 100;
-/** A sandbox that takes this long for one invocation gives back what was sent to it ahead. */
+/** A sandbox that takes this long for one invocation is stuck: it gives back what was sent to it ahead. */
 const STUCK_MS = 2 * TURN_MS;
 /** Invocations that stand in a sandbox's own socket at most, behind the one that it executes. */
 const AHEAD = 8;
@@ -169,23 +169,30 @@ export class Line implements Disposable {
     if (!paused) this.#adjust(ended, now);
     if (this.#waiting.length > 0 || pool.busy.some(({ ahead }) => ahead.length > 0)) this.#watch(now);
     else {
-      this.#parallel = this.#processors;
+      this.#parallel = paused ? this.#processors : this.#leastParallel(now);
       this.#turnsTooLong = 0;
       this.#firstTurns = 0;
     }
   };
 
+  /** To wait for a sandbox that is stuck is no gain: those don't count. */
+  #leastParallel(now: number): number {
+    let stuck = 0;
+    for (const sandbox of this.#pool.busy) if (isStuck(sandbox, now)) stuck++;
+    return this.#processors + stuck;
+  }
+
   /** @param ended invocations since the last turn. */
   #adjust(ended: number, now: number): void {
     const pool = this.#pool;
     for (const sandbox of pool.busy) {
-      if (sandbox.ahead.length > 0 && now - sandbox.leasedAt >= STUCK_MS) sandbox.stream!.withdraw();
+      if (sandbox.ahead.length > 0 && isStuck(sandbox, now)) sandbox.stream!.withdraw();
     }
     if (pool.retired || pool.pace === 'slow') return this.#dissolve();
     const tooMany = this.#waiting.length - ended * HORIZON;
     if (tooMany <= 0) {
       this.#turnsTooLong = 0;
-      this.#parallel = Math.max(this.#processors, this.#parallel - 1);
+      this.#parallel = Math.max(this.#leastParallel(now), this.#parallel - 1);
       return;
     }
     if (pool.ended === 0 && pool.busy.length === 0 && ++this.#firstTurns < FIRST_TURNS) return;
@@ -198,4 +205,8 @@ export class Line implements Disposable {
       this.#waiting.shift()!.goOn();
     }
   }
+}
+
+function isStuck(sandbox: Sandbox, now: number): boolean {
+  return now - sandbox.leasedAt >= STUCK_MS;
 }

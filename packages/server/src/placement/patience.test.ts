@@ -127,6 +127,21 @@ test('what was sent ahead to a sandbox that is stuck is taken back, and runs els
   assert.deepEqual(payloads, ['0', '1', '2', '3']);
 });
 
+test('while a sandbox is stuck others are taken at once, after the first that has waited for it', async () => {
+  const held = new Held();
+  await using t = await seen(STEADY, (event, context) =>
+    event.toString() === 'long' ? held.handler(event, context) : event,
+  );
+  const long = t.invoke(t.spec(), 'long');
+  const first = t.invoke(t.spec());
+  await turns(t, 10);
+  await first;
+  // Were it to wait, it would do so for ever: no time passes.
+  for (let count = 0; count < 5; count++) await t.invoke(t.spec());
+  await held.endOne();
+  await long;
+});
+
 test('what was sent ahead to a sandbox that dies runs elsewhere; only what it executed fails', async () => {
   const held = new Held();
   const begun: string[] = [];
