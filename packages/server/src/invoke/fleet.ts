@@ -6,7 +6,6 @@ import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
 import { Placement } from '../placement/placement.ts';
 import type { CredentialsFor, LogSink, ServerLog } from '../placement/ports.ts';
-import type { BusyPoll } from './busy-poll.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -44,7 +43,7 @@ export interface FleetOptions {
   readonly waitMs?: number;
   /** The machine's if absent. */
   readonly processors?: number;
-  /** See {@link BusyPoll}; 0 if absent. */
+  /** See {@link Router}'s options; 0 if absent. */
   readonly pollMs?: number;
   /** 1,000 if absent. */
   readonly accountConcurrency?: number;
