@@ -69,11 +69,11 @@ const handles: Handles = {
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 packHeap();
 await warmUp({ connect: connectUnix });
-const collect = compact();
+const collectGarbage = compact();
 // Once more: what code has learned of its own use has moved or gone.
 await warmUp({ connect: connectUnix, rounds: 2 });
 prepareSandboxes(RUNTIME_NAME);
-collect({ type: 'minor', execution: 'sync' });
+collectGarbage({ type: 'minor', execution: 'sync' });
 // What was collected is finalised in the next turns of the event loop: here, once, and not in every fork.
 for (let turn = 0; turn < 3; turn++) await nextTurn();
 unshare(CLONE_NEWNS);
@@ -84,7 +84,11 @@ setLimit('core', 0);
 const children = new Children();
 say({ event: 'warm' });
 
-/** Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there. */
+/**
+ * Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there.
+ *
+ * @returns V8's `gc`.
+ */
 function compact(): (options: object) => void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: object) => void;

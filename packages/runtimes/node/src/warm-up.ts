@@ -50,11 +50,12 @@ export interface WarmUpOptions {
 
 /**
  * Rehearses what sandboxes will do, so that the forks of this process find their code loaded and compiled: whole lives
- * of sandboxes, over real sockets, with real modules. Leaves no handle, timer or change of a global behind.
+ * of sandboxes, over real sockets, with real modules. Leaves no handle or timer behind, and of its changes only
+ * the hook of module-paths.ts, which every sandbox needs.
  *
  * @throws if the temporary directory can't be written.
  */
-export async function warmUp({ rounds = ROUNDS, connect }: WarmUpOptions = {}): Promise<void> {
+export async function warmUp({ rounds = ROUNDS, connect: connectFd }: WarmUpOptions = {}): Promise<void> {
   preload();
   for (let round = 0; round < rounds; round++) rehearseIdentity();
 
@@ -63,7 +64,7 @@ export async function warmUp({ rounds = ROUNDS, connect }: WarmUpOptions = {}): 
   try {
     server.listen(join(directory, 'sock'));
     await once(server, 'listening');
-    for (let round = 0; round < rounds; round++) await rehearse(server, directory, round, connect);
+    for (let round = 0; round < rounds; round++) await rehearse(server, directory, round, connectFd);
   } finally {
     Reflect.deleteProperty(globalThis, REHEARSAL);
     server.close();
@@ -88,7 +89,7 @@ async function rehearse(
   server: Server,
   directory: string,
   round: number,
-  connect: WarmUpOptions['connect'],
+  connectFd: WarmUpOptions['connect'],
 ): Promise<void> {
   const esModule = round % 2 === 0;
   const file = `function${round}`;
@@ -97,7 +98,7 @@ async function rehearse(
     HANDLER + (esModule ? 'export const handler = rehearse;' : 'exports.handler = rehearse;'),
   );
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const sandbox = openSandbox(join(directory, 'sock'), directory, connect);
+  const sandbox = openSandbox(join(directory, 'sock'), directory, connectFd);
   const [socket] = await accepted;
   const peer = new Rehearser(socket);
   await peer.ask(

@@ -8,8 +8,6 @@ export class PlacementRequest extends Deadline {
   readonly pool: FunctionPool;
   /** Sandboxes asked of agents for it that came to nothing. */
   failures = 0;
-  /** What the last of them failed for. */
-  lastFailure = '';
   readonly resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
 
