@@ -46,6 +46,7 @@ export class Sandboxes {
   readonly #unwanted = new Set<string>();
   #spareTarget = 0;
   #sparesComing = 0;
+  #refillTimer: NodeJS.Timeout | undefined;
 
   constructor(slots: Slots, code: CodeCache, send: (message: FromAgent) => void) {
     this.#slots = slots;
@@ -237,10 +238,11 @@ export class Sandboxes {
     }
   }
 
-  #refillLater(): void {
-    // After what the server waits for: a fork takes the agent's thread for no time, but the machine's.
-    setTimeout(() => {
-      if (this.#placing.size > 0) return this.#refillLater();
+  /** After what the server waits for, but not later than if that never came to an end. */
+  #refillLater(waits = 0): void {
+    this.#refillTimer ??= setTimeout(() => {
+      this.#refillTimer = undefined;
+      if (this.#placing.size > 0 && waits < MOST_WAITS) return this.#refillLater(waits + 1);
       this.#refill().catch((error: unknown) => {
         this.#send({ type: 'log', level: 'warn', message: `no spare could be made: ${String(error)}` });
       });
@@ -264,3 +266,4 @@ export class Sandboxes {
 
 /** Spares are replaced a moment after one is taken, so that its first invocation has the processor to itself. */
 const REFILL_DELAY_MS = 5;
+const MOST_WAITS = 100;

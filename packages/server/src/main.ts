@@ -111,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     slots: settings.slots,
     maxSandboxes: settings.maxSandboxes,
     freezeAfterMs: settings.freezeAfterMs,
+    ahead: settings.ahead,
     pollMs: settings.pollMs,
     sandboxKeepAliveMs: settings.sandboxIdleMs,
     instanceKeepAliveMs: settings.instanceIdleMs,

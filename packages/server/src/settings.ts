@@ -37,6 +37,11 @@ export interface Settings {
   instanceIdleMs: number;
   /** An idle sandbox is frozen after this: ms. 0 freezes at once, as AWS does, and costs each call 20 us. */
   freezeAfterMs: number;
+  /**
+   * Invocations of a quick function that are sent ahead to a busy sandbox at most. One that then takes long without giving way
+   * keeps them waiting. 0 sends none.
+   */
+  ahead: number;
   /** How long the server stays awake for what comes next while a processor is free: ms. 0 sleeps at once. */
   pollMs: number;
   /** Executions of one account at once; AWS's default. */
@@ -62,6 +67,7 @@ function defaults(): Settings {
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
     freezeAfterMs: 5,
+    ahead: 8,
     pollMs: 0.05,
     concurrency: 1000,
   };

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { CLONE_NEWNS, hasLoopDevices, mount, MS_PRIVATE, MS_REC, unshare } from '@hearth/linux';
+import { CLONE_NEWNS, hasLoopDevices, MS_PRIVATE, setPropagation, unshare } from '@hearth/linux';
 import { Volumes } from './volumes.ts';
 
 const MB = 1024 * 1024;
@@ -41,7 +41,7 @@ describe('a volume', { skip: lacks() }, () => {
     // Of this thread alone, so that what is mounted goes with the process, however it ends. All that follows is
     // synchronous: libuv's threads stay where they are.
     unshare(CLONE_NEWNS);
-    mount(null, '/', null, MS_REC | MS_PRIVATE);
+    setPropagation(MS_PRIVATE);
   });
 
   it('is an empty filesystem in which everybody may write, and nobody run as another', () => {

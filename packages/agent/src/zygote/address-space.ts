@@ -13,8 +13,21 @@ const FIRST = 0x1_0000_0000;
 /** What V8 chooses from; the kernel's own choice lies above. */
 const LAST = 0x4000_0000_0000;
 
+/** Each time V8 may have put a chunk where the list of a moment ago had a hole; it needs few while this runs. */
+const ATTEMPTS = 20;
+
 /** Takes all addresses that V8 would choose from and that are free. To be called early: what lies there already stays. */
 export function packHeap(): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return fillHoles();
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EEXIST' || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function fillHoles(): void {
   let free = FIRST;
   for (const line of fs.readFileSync('/proc/self/maps', 'latin1').split('\n')) {
     const [, start = '', end = ''] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line) ?? [];

@@ -73,6 +73,15 @@ test('version 1 of cgroups will do, and needs the freezer as well', async () => 
   assert.match(finding?.detail ?? '', /neither version has freezer/);
 });
 
+test('a chroot, where namespaces can not be tried, is neither good nor bad', async () => {
+  const commands = { unshare: 1, 'mkfs.ext4': 0 };
+  const inside = { '/proc/self/mountinfo': '30 20 0:27 / /proc rw - proc proc rw\n' };
+  const [finding, ...more] = await lacking({ commands, files: inside });
+  assert.deepEqual([finding?.status, more], ['unknown', []]);
+  const outside = { '/proc/self/mountinfo': `19 1 8:1 / / rw - ext4 /dev/vda rw\n${inside['/proc/self/mountinfo']}` };
+  assert.equal((await lacking({ commands, files: outside }))[0]?.status, 'missing');
+});
+
 const CASES: [string, Made, RegExp, RegExp][] = [
   ['an old Node', { node: '22.1.0' }, /Node 26/, /npm install/],
   ['no unshare', { commands: { 'mkfs.ext4': 0 } }, /namespaces/, /util-linux/],

@@ -57,12 +57,21 @@ const namespaces: Check = async (machine) => {
   if (machine.read(apparmor)?.toString().trim() === '1' && machine.uid !== 0) {
     return missing(name, 'AppArmor forbids them', 'sysctl -w kernel.apparmor_restrict_unprivileged_userns=0');
   }
+  if (machine.uid === 0 && inChroot(machine)) {
+    return { name, status: 'unknown', detail: "can't be tried from within a chroot, which Hearth itself gets out of" };
+  }
   return missing(
     name,
     'the machine refuses to make them',
     'In a container: start it with --privileged. Else run as root.',
   );
 };
+
+/** In a chroot whose root is no mount point, none is to be seen at `/`: the fifth field, see proc_pid_mountinfo(5). */
+function inChroot(machine: Machine): boolean {
+  const mounts = machine.read('/proc/self/mountinfo')?.toString() ?? '';
+  return mounts !== '' && !mounts.split('\n').some((line) => line.split(' ')[4] === '/');
+}
 
 const WANTED = ['memory', 'cpu', 'pids'];
 

@@ -23,9 +23,12 @@ export interface HandlerContext {
   logStreamName: string;
 }
 
+// Taken before function code runs, which may put a fake clock in its place.
+const { now } = Date;
+
 /** @throws SyntaxError if the client context is not JSON. */
 export function handlerContext(init: InitMessage, meta: InvokeMeta): HandlerContext {
-  const deadline = Date.now() + meta.timeoutMs;
+  const deadline = now() + meta.timeoutMs;
   return {
     clientContext: meta.clientContext === undefined ? undefined : JSON.parse(meta.clientContext),
     identity: undefined,

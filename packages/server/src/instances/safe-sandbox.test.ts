@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
@@ -25,8 +30,7 @@ class Subject {
   readonly heard: string[] = [];
   readonly received: Buffer[] = [];
 
-  constructor() {
-    const [ours, peer] = duplexPair();
+  constructor([ours, peer]: [Duplex, Duplex] = duplexPair()) {
     this.peer = peer;
     peer.on('data', (bytes: Buffer) => this.received.push(bytes));
     peer.on('error', () => undefined);
@@ -88,6 +92,26 @@ test('what is sent ahead begins when what came before it has ended, and leaves i
   await settled();
   assert.deepEqual(subject.heard, ['initialised', 'response: 1', 'response: 2', 'response: 3']);
   assert.ok(subject.sandbox.ready);
+});
+
+test('what a sandbox answered before it died is heard, though something was sent to it meanwhile', async () => {
+  const directory = await mkdtempDisposable(join(tmpdir(), 'hearth-stream-'));
+  await using server = createServer().listen(join(directory.path, 'sock'));
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const peer = connect(join(directory.path, 'sock'));
+  const subject = new Subject([(await accepted)[0], peer]);
+  await subject.ready();
+  subject.invoke();
+  subject.invokeAhead();
+  await new Promise((resolve) => setImmediate(resolve));
+  peer.write(encodeFrame(Kind.end, 1, '1'));
+  peer.destroy();
+  // Written at once, to a peer that is gone; its answer has not been read.
+  subject.sandbox.withdraw();
+  await settled();
+  assert.deepEqual(subject.heard.slice(0, 2), ['initialised', 'response: 1']);
+  assert.match(subject.heard.slice(2).join(), /^closed: [^,]+$/);
+  await directory.remove();
 });
 
 test('an end out of turn closes the stream', async () => {

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import {
   encodeCredit,
@@ -39,6 +40,11 @@ export interface InvocationListener {
   onResponse(payload: Buffer): void;
   onError(document: Buffer): void;
   onResponseTooLarge(): void;
+}
+
+/** The part of `net.Socket` used here that Node does not document, there since 0.12; null once the socket is closed. */
+interface SocketInternals {
+  readonly _handle: { readonly fd: number } | null;
 }
 
 interface SentAhead {
@@ -106,7 +112,7 @@ export class SafeSandbox implements Disposable {
   init(message: InitMessage): void {
     if (this.#phase !== 'silent') throw new Error(`init of a sandbox whose stream is ${this.#phase}`);
     this.#phase = 'initialising';
-    this.#stream.write(encodeJson(Kind.init, 0, message));
+    this.#write(encodeJson(Kind.init, 0, message));
   }
 
   invoke(meta: InvokeMeta, event: Buffer, listener: InvocationListener): void {
@@ -115,7 +121,7 @@ export class SafeSandbox implements Disposable {
     const id = this.#nextId();
     this.#begin(id, listener);
     const { frame, inline } = encodeInvoke(id, meta, event);
-    this.#stream.write(frame);
+    this.#write(frame);
     if (inline < event.length) {
       this.#event = event;
       this.#sent = inline;
@@ -146,7 +152,7 @@ export class SafeSandbox implements Disposable {
     if (this.#withdrawing || this.#ahead.length === 0) return;
     this.#flush();
     this.#withdrawing = true;
-    this.#stream.write(encodeFrame(Kind.withdraw, 0));
+    this.#write(encodeFrame(Kind.withdraw, 0));
   }
 
   close(reason: string): void {
@@ -205,7 +211,7 @@ export class SafeSandbox implements Disposable {
     const frames = this.#unsent;
     if (frames.length === 0) return;
     this.#unsent = [];
-    this.#stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    this.#write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   };
 
   #listenerOf(stream: number): InvocationListener {
@@ -244,7 +250,7 @@ export class SafeSandbox implements Disposable {
     else (this.#chunks ??= []).push(Buffer.from(payload));
     this.#ungranted += payload.length;
     if (this.#ungranted >= GRANT) {
-      this.#stream.write(encodeCredit(stream, this.#ungranted));
+      this.#write(encodeCredit(stream, this.#ungranted));
       this.#ungranted = 0;
     }
   }
@@ -261,10 +267,27 @@ export class SafeSandbox implements Disposable {
     while (this.#event !== undefined) {
       const size = Math.min(CHUNK, this.#event.length - this.#sent);
       if (size > this.#sendCredit) return;
-      this.#stream.write(encodeFrame(Kind.chunk, this.#current, this.#event.subarray(this.#sent, this.#sent + size)));
+      this.#write(encodeFrame(Kind.chunk, this.#current, this.#event.subarray(this.#sent, this.#sent + size)));
       this.#sendCredit -= size;
       this.#sent += size;
       if (this.#sent === this.#event.length) this.#event = undefined;
+    }
+  }
+
+  /**
+   * Hands bytes to the kernel at once where there is a descriptor to do it with. A stream that fails to write gives up what it
+   * has not read yet; but a sandbox that has just died may have answered before: so its end is left to be read.
+   */
+  #write(bytes: Buffer): void {
+    const fd = (this.#stream as Partial<SocketInternals>)._handle?.fd ?? -1;
+    if (fd < 0 || this.#stream.writableLength > 0) return void this.#stream.write(bytes);
+    try {
+      const written = writeSync(fd, bytes);
+      if (written < bytes.length) this.#stream.write(bytes.subarray(written));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') this.#stream.write(bytes);
+      else if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
     }
   }
 

@@ -79,6 +79,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
 
   given(sandbox: Sandbox, now: number): void {
     this.placed(sandbox, 'warm', now);
+    this.record.reason = 'a busy sandbox of this version had done with another';
     this.run(undefined, now);
   }
 

@@ -45,6 +45,8 @@ export interface FleetOptions {
   readonly processors?: number;
   /** See {@link Router}'s options; 0 if absent. */
   readonly pollMs?: number;
+  /** Invocations of a quick function sent ahead to a busy sandbox; 8 if absent. */
+  readonly ahead?: number;
   /** 1,000 if absent. */
   readonly accountConcurrency?: number;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
@@ -124,6 +126,7 @@ export class Fleet implements AsyncDisposable {
       instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
       waitMs: options.waitMs ?? 30_000,
       processors,
+      ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
     });
     const accountConcurrency = options.accountConcurrency ?? 1_000;

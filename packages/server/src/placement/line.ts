@@ -29,8 +29,6 @@ const FIRST_TURNS = 20;
 const INSTANCE_TURNS = 100;
 /** A sandbox that takes this long for one invocation is stuck: it gives back what was sent to it ahead. */
 const STUCK_MS = 2 * TURN_MS;
-/** Invocations that stand in a sandbox's own socket at most, behind the one that it executes. */
-const AHEAD = 8;
 /** Busy sandboxes that are looked at for one with room. */
 const PROBES = 4;
 
@@ -38,6 +36,8 @@ export interface LineOptions {
   readonly clock: Clock;
   /** Of the machine. */
   readonly processors: number;
+  /** Invocations that stand in a sandbox's own socket at most, behind the one that it executes. */
+  readonly ahead: number;
   /** Whether a new sandbox finds room on an instance that the account has. */
   readonly hasRoom: (spec: FunctionSpec) => boolean;
   /** Whether somebody waits for a sandbox of this pool to be free, or to end: then nothing more is sent ahead. */
@@ -56,6 +56,7 @@ export class Line implements Disposable {
   readonly #pool: FunctionPool;
   readonly #clock: Clock;
   readonly #processors: number;
+  readonly #ahead: number;
   readonly #hasRoom: (spec: FunctionSpec) => boolean;
   readonly #isAwaited: (pool: FunctionPool) => boolean;
   readonly #waiting: PatientRequest[] = [];
@@ -73,6 +74,7 @@ export class Line implements Disposable {
     this.#pool = pool;
     this.#clock = options.clock;
     this.#processors = options.processors;
+    this.#ahead = options.ahead;
     this.#hasRoom = options.hasRoom;
     this.#isAwaited = options.isAwaited;
     this.#parallel = options.processors;
@@ -103,7 +105,7 @@ export class Line implements Disposable {
 
   /** Sends those at the front of the line ahead to a sandbox, as many as there is room for. */
   fill(sandbox: Sandbox): void {
-    while (this.#waiting.length > 0 && sandbox.ahead.length < AHEAD && this.#send(this.#waiting[0]!, sandbox)) {
+    while (this.#waiting.length > 0 && sandbox.ahead.length < this.#ahead && this.#send(this.#waiting[0]!, sandbox)) {
       this.#waiting.shift();
     }
   }
@@ -140,7 +142,7 @@ export class Line implements Disposable {
     let best: Sandbox | undefined;
     for (let probe = 0; probe < Math.min(PROBES, busy.length); probe++) {
       const sandbox = busy[this.#probe++ % busy.length]!;
-      if (sandbox.ahead.length < (best?.ahead.length ?? AHEAD)) best = sandbox;
+      if (sandbox.ahead.length < (best?.ahead.length ?? this.#ahead)) best = sandbox;
     }
     return best !== undefined && this.#send(request, best);
   }

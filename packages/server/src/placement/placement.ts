@@ -32,6 +32,8 @@ export interface PlacementOptions {
   readonly instanceKeepAliveMs: number;
   /** Of the machine; more sandboxes than these can't run at once. */
   readonly processors: number;
+  /** See {@link LineOptions}. */
+  readonly ahead: number;
   /** How long a request waits for room. */
   readonly waitMs: number;
   /** Of an instance's memory, what its agent, zygote and spares use. */
@@ -77,6 +79,7 @@ export class Placement implements AsyncDisposable {
     this.#lineOptions = {
       clock,
       processors,
+      ahead: options.ahead,
       hasRoom: (spec) => this.#ladder.find(spec) !== undefined,
       isAwaited: (pool) => pool.waiting.size > 0 || this.#keepsOthersWaiting(pool),
     };

@@ -49,7 +49,16 @@ export class RealSubject implements ConformanceSubject {
     code.put(ACCOUNT, zip, wrong);
     this.tampered = { ...this.specs.echo, code: { ...ref, sha256: wrong } };
     const program = fileURLToPath(import.meta.resolve('@hearth/spawner/main'));
-    const command = ['--mount', process.execPath, '--no-warnings', program, this.data, String(process.getuid?.())];
+    const command = [
+      '--mount',
+      '--propagation',
+      'unchanged',
+      process.execPath,
+      '--no-warnings',
+      program,
+      this.data,
+      String(process.getuid?.()),
+    ];
     const child = spawn('unshare', command, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
     this.#ended = once(child, 'exit');
     this.#spawner = new SpawnerClient(child.stdio[3] as unknown as Duplex);
