@@ -16,8 +16,8 @@ const PAYLOADS = {
   '100 KB': { bytes: 1e5, seconds: 1 },
   '5.9 MB': { bytes: 5.9e6, seconds: 3 },
 };
-/** Requests per second that the generator sends to `bare` without wanting for a core of its own. */
-const GENERATOR_LIMIT = 15_000;
+/** Requests per second that the generator sends and leaves a server of two processes enough of two cores. */
+const GENERATOR_LIMIT = 10_000;
 
 interface Subject {
   name: string;

@@ -51,15 +51,15 @@ export interface Settings {
 const MINUTE = 60_000;
 
 /**
- * A third of the machine each, so that several accounts have room, and a burst spreads over the warm ones. Twice the
- * machine in all: a sandbox may use its full memory size, but few do, and idle ones count with what they use.
+ * A third of the machine each, so that a burst fits into the warm ones; four times the machine in all, so that ten
+ * accounts have room: a sandbox may use its full memory size, but few do, and an idle instance uses about 100 MB.
  */
 function defaults(): Settings {
   const machineMb = Math.floor(totalmem() / 1024 / 1024);
   return {
     instances: 2,
     instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 3)),
-    maxMemoryMb: Math.max(4096, 2 * machineMb),
+    maxMemoryMb: Math.max(8192, 4 * machineMb),
     instanceCpus: availableParallelism(),
     spares: 8,
     slots: 64,

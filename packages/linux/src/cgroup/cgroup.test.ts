@@ -170,9 +170,9 @@ for (const version of [1, 2] as const) {
           ? fs.readFileSync(join(group.directories.cpu, 'cpu.cfs_quota_us'), 'latin1').trim()
           : fs.readFileSync(join(group.directories.cpu, 'cpu.max'), 'latin1').split(' ')[0]!;
       group.setCpuLimit(0.5);
-      assert.equal(quota(), '50000');
+      assert.equal(quota(), '10000');
       group.setCpuLimit(2);
-      assert.equal(quota(), '200000');
+      assert.equal(quota(), '40000');
       group.setCpuLimit(0.000_001);
       assert.equal(quota(), '1000');
       group.setCpuLimit(undefined);

@@ -34,11 +34,11 @@ describe('a control group of version 2', () => {
     group.setMemoryLimit(undefined);
     assert.equal(files.read('memory.max'), 'max');
     group.setCpuLimit(0.5);
-    assert.equal(files.read('cpu.max'), '50000 100000');
+    assert.equal(files.read('cpu.max'), '10000 20000');
     group.setCpuLimit(0.000_001);
-    assert.equal(files.read('cpu.max'), '1000 100000');
+    assert.equal(files.read('cpu.max'), '1000 20000');
     group.setCpuLimit(undefined);
-    assert.equal(files.read('cpu.max'), 'max 100000');
+    assert.equal(files.read('cpu.max'), 'max 20000');
     group.setPidsLimit(100);
     assert.equal(files.read('pids.max'), '100');
   });

@@ -47,5 +47,8 @@ export type Controller = 'memory' | 'cpu' | 'pids' | 'freezer';
 
 export const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids', 'freezer'];
 
-/** Length of the period in which a CPU limit is enforced, in microseconds: the kernel's default. */
-export const CPU_PERIOD_US = 100_000;
+/**
+ * Length of the period in which a CPU limit is enforced, in microseconds. Whoever has used up his share waits for the next: with
+ * the kernel's default of 100,000 that can be most of a tenth of a second.
+ */
+export const CPU_PERIOD_US = 20_000;

@@ -13,6 +13,7 @@ export class CgroupV1 implements Cgroup {
 
   make(): void {
     for (const directory of this.#all()) fs.mkdirSync(directory, { recursive: true });
+    fs.writeFileSync(join(this.directories.cpu, 'cpu.cfs_period_us'), String(CPU_PERIOD_US));
   }
 
   child(name: string): CgroupV1 {
