@@ -1,3 +1,4 @@
+import { cpuShare } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock, Timer } from '../instances/clock.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -29,6 +30,8 @@ const FIRST_TURNS = 20;
 const INSTANCE_TURNS = 100;
 /** A sandbox that takes this long for one invocation is stuck: it gives back what was sent to it ahead. */
 const STUCK_MS = 2 * TURN_MS;
+/** Processors that a function's busy sandboxes are given together at least: small ones are given little each. */
+const LEAST_SHARE = 0.5;
 /** Busy sandboxes that are looked at for one with room. */
 const PROBES = 4;
 
@@ -55,12 +58,13 @@ export interface LineOptions {
 export class Line implements Disposable {
   readonly #pool: FunctionPool;
   readonly #clock: Clock;
-  readonly #processors: number;
+  /** How many sandboxes may be busy at any time before requests wait. */
+  readonly #least: number;
   readonly #ahead: number;
   readonly #hasRoom: (spec: FunctionSpec) => boolean;
   readonly #isAwaited: (pool: FunctionPool) => boolean;
   readonly #waiting: PatientRequest[] = [];
-  /** How many sandboxes may be busy before requests wait. */
+  /** How many may be now. */
   #parallel: number;
   #probe = 0;
   #timer: Timer | undefined;
@@ -73,11 +77,11 @@ export class Line implements Disposable {
   constructor(pool: FunctionPool, options: LineOptions) {
     this.#pool = pool;
     this.#clock = options.clock;
-    this.#processors = options.processors;
+    this.#least = Math.max(options.processors, Math.ceil(LEAST_SHARE / cpuShare(pool.spec.memoryMb)));
     this.#ahead = options.ahead;
     this.#hasRoom = options.hasRoom;
     this.#isAwaited = options.isAwaited;
-    this.#parallel = options.processors;
+    this.#parallel = this.#least;
   }
 
   get empty(): boolean {
@@ -171,7 +175,7 @@ export class Line implements Disposable {
     if (!paused) this.#adjust(ended, now);
     if (this.#waiting.length > 0 || pool.busy.some(({ ahead }) => ahead.length > 0)) this.#watch(now);
     else {
-      this.#parallel = paused ? this.#processors : this.#leastParallel(now);
+      this.#parallel = paused ? this.#least : this.#leastParallel(now);
       this.#turnsTooLong = 0;
       this.#firstTurns = 0;
     }
@@ -181,7 +185,7 @@ export class Line implements Disposable {
   #leastParallel(now: number): number {
     let stuck = 0;
     for (const sandbox of this.#pool.busy) if (isStuck(sandbox, now)) stuck++;
-    return this.#processors + stuck;
+    return this.#least + stuck;
   }
 
   /** @param ended invocations since the last turn. */
@@ -200,7 +204,7 @@ export class Line implements Disposable {
     if (pool.ended === 0 && pool.busy.length === 0 && ++this.#firstTurns < FIRST_TURNS) return;
     const beyond = ++this.#turnsTooLong - PATIENCE_TURNS;
     if (beyond < 0) return;
-    const more = Math.min(tooMany, this.#processors * 2 ** beyond);
+    const more = Math.min(tooMany, this.#least * 2 ** beyond);
     this.#parallel = Math.max(this.#parallel, pool.busy.length + more);
     for (let gone = 0; gone < more; gone++) {
       if (this.#turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) return;

@@ -23,15 +23,20 @@ class Held {
   }
 }
 
+/** A function that is given a whole processor, and a fleet with room for many of them. */
+const LARGE = { memoryMb: 1769 };
+const ROOM = { instanceMemoryMb: 32_768, maxMemoryMb: 131_072 };
+
 /** A fleet on one processor that has seen so many invocations of its function, all of them quick. */
 async function seen(count: number, handler: FakeHandler, options: Partial<FleetOptions> = {}): Promise<TestFleet> {
   let known = false;
   const t = new TestFleet({
     processors: 1,
+    ...ROOM,
     ...options,
     handlers: { 'index.handler': (event, context) => (known ? handler(event, context) : event) },
   });
-  for (let done = 0; done < count; done++) await t.invoke(t.spec());
+  for (let done = 0; done < count; done++) await t.invoke(t.spec(LARGE));
   known = true;
   return t;
 }
@@ -53,7 +58,7 @@ for (const [name, count] of Object.entries({ quick: QUICK, steady: STEADY })) {
   test(`requests of a ${name} function wait for the busy sandbox, and each gets it in turn`, async () => {
     const held = new Held();
     await using t = await seen(count, held.handler);
-    const answers = Array.from({ length: 20 }, (_, n) => t.invoke(t.spec(), String(n)));
+    const answers = Array.from({ length: 20 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
     await settled();
     for (const [index, answer] of answers.entries()) {
       assert.deepEqual(held.running, [String(index)]);
@@ -71,7 +76,7 @@ for (const [name, count] of Object.entries({ quick: QUICK, steady: STEADY })) {
 test('a line that does not move is given more sandboxes after 20 ms, a few at first', async () => {
   const held = new Held();
   await using t = await seen(QUICK, held.handler);
-  const answers = Array.from({ length: 8 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 8 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   await turns(t, 3);
   assert.equal(held.running.length, 1);
@@ -83,10 +88,22 @@ test('a line that does not move is given more sandboxes after 20 ms, a few at fi
   await Promise.all(answers);
 });
 
+test('of a small function more sandboxes may be busy, since each is given little of a processor', async () => {
+  const held = new Held();
+  await using t = await seen(QUICK, held.handler);
+  const spec = t.spec({ memoryMb: 128 });
+  const answers = Array.from({ length: 20 }, (_, n) => t.invoke(spec, String(n)));
+  await settled();
+  // 128 MB are worth 0.072 processors; seven of them half a processor.
+  assert.equal(held.running.length, 7);
+  while (held.running.length > 0) await held.endOne();
+  await Promise.all(answers);
+});
+
 test('a line that moves is left alone', async () => {
   const held = new Held();
   await using t = await seen(QUICK, held.handler);
-  const answers = Array.from({ length: 50 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 50 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   // Four turns at this pace are enough for all.
   while (held.running.length > 0) {
@@ -100,7 +117,7 @@ test('a line that moves is left alone', async () => {
 test('after a pause of the server itself nobody is sent away: answers may be there that nobody has read', async () => {
   const held = new Held();
   await using t = await seen(QUICK, held.handler);
-  const answers = [1, 2].map((n) => t.invoke(t.spec(), String(n)));
+  const answers = [1, 2].map((n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   for (let pause = 0; pause < 10; pause++) {
     t.clock.pause(100);
@@ -115,7 +132,7 @@ test('after a pause of the server itself nobody is sent away: answers may be the
 test('what was sent ahead to a sandbox that is stuck is taken back, and runs elsewhere, once', async () => {
   const held = new Held();
   await using t = await seen(STEADY, held.handler);
-  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   assert.deepEqual(held.running, ['0']);
   await turns(t, 6);
@@ -132,12 +149,12 @@ test('while a sandbox is stuck others are taken at once, after the first that ha
   await using t = await seen(STEADY, (event, context) =>
     event.toString() === 'long' ? held.handler(event, context) : event,
   );
-  const long = t.invoke(t.spec(), 'long');
-  const first = t.invoke(t.spec());
+  const long = t.invoke(t.spec(LARGE), 'long');
+  const first = t.invoke(t.spec(LARGE));
   await turns(t, 10);
   await first;
   // Were it to wait, it would do so for ever: no time passes.
-  for (let count = 0; count < 5; count++) await t.invoke(t.spec());
+  for (let count = 0; count < 5; count++) await t.invoke(t.spec(LARGE));
   await held.endOne();
   await long;
 });
@@ -151,7 +168,7 @@ test('what was sent ahead to a sandbox that dies runs elsewhere; only what it ex
     victim ??= context.sandbox;
     return held.handler(event, context);
   });
-  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   [...t.provider.agents.values()]
     .find((agent) => agent.sandboxes.has(victim!.id))!
@@ -174,7 +191,7 @@ test('what was sent ahead to a sandbox that dies runs elsewhere; only what it ex
 test('the time-out of an invocation sent ahead counts from when it begins', async () => {
   const held = new Held();
   await using t = await seen(STEADY, held.handler);
-  const spec = t.spec({ timeoutMs: 1000 });
+  const spec = t.spec({ ...LARGE, timeoutMs: 1000 });
   const first = t.invoke(spec, '0');
   const second = t.invoke(spec, '1');
   await settled();
@@ -191,7 +208,7 @@ test('an event of some size is not sent ahead, and waits for its turn all the sa
   const held = new Held();
   await using t = await seen(STEADY, held.handler);
   const events = ['"first"', JSON.stringify('x'.repeat(100_000)), '"last"'];
-  const answers = events.map((event) => t.invoke(t.spec(), event));
+  const answers = events.map((event) => t.invoke(t.spec(LARGE), event));
   await settled();
   for (const [index, answer] of answers.entries()) {
     await settled();
@@ -203,15 +220,15 @@ test('an event of some size is not sent ahead, and waits for its turn all the sa
 
 test('nobody waits for a function that is not quick', async () => {
   const held = new Held();
-  await using t = new TestFleet({ processors: 1, handlers: { 'index.handler': held.handler } });
+  await using t = new TestFleet({ processors: 1, ...ROOM, handlers: { 'index.handler': held.handler } });
   for (let count = 0; count < 2; count++) {
-    const answer = t.invoke(t.spec());
+    const answer = t.invoke(t.spec(LARGE));
     await settled();
     t.clock.advance(50);
     await held.endOne();
     await answer;
   }
-  const answers = [1, 2, 3].map(() => t.invoke(t.spec()));
+  const answers = [1, 2, 3].map(() => t.invoke(t.spec(LARGE)));
   await settled();
   assert.equal(held.running.length, 3);
   while (held.running.length > 0) await held.endOne();
@@ -222,10 +239,11 @@ test('while the first sandbox of a new function is on its way, the others wait f
   const started: string[] = [];
   await using t = new TestFleet({
     processors: 1,
+    ...ROOM,
     handlers: { 'index.handler': (event) => event },
     hangingInits: new Set(['slow.handler']),
   });
-  const spec = t.spec({ handler: 'slow.handler' });
+  const spec = t.spec({ ...LARGE, handler: 'slow.handler' });
   for (let count = 0; count < 3; count++) void t.invoke(spec).catch(() => started.push('refused'));
   await settled();
   await turns(t, 19);
@@ -248,7 +266,7 @@ test('what was sent ahead to a sandbox that dies of the invocation before it is 
     if (event.toString() === '0') return promise;
     return sandbox === crashed ? new Promise<never>(() => {}) : event;
   });
-  const answers = ['0', '1'].map((event) => t.invoke(t.spec(), event));
+  const answers = ['0', '1'].map((event) => t.invoke(t.spec(LARGE), event));
   await settled();
   reject(new Error('nobody catches it'));
   await settled();
@@ -267,9 +285,9 @@ test('a sandbox whose function has changed finishes what was sent to it ahead: n
     begun.push(event.toString());
     return held.handler(event, context);
   });
-  const answers = Array.from({ length: 12 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 12 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
-  t.fleet.retire(t.spec());
+  t.fleet.retire(t.spec(LARGE));
   for (let count = 0; count < 12; count++) await held.endOne();
   assert.deepEqual(
     begun,
@@ -282,7 +300,7 @@ test('a sandbox whose function has changed finishes what was sent to it ahead: n
 test('whoever was sent ahead when the fleet stops is told so', async () => {
   const held = new Held();
   await using t = await seen(STEADY, held.handler, { drainMs: 0 });
-  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(), String(n)));
+  const answers = Array.from({ length: 4 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
   await settled();
   let told = 0;
   for (const answer of answers) void answer.catch(() => {}).finally(() => told++);
@@ -301,7 +319,7 @@ test('a request that waits for room is not passed by those in line for ever', as
     handlers: { 'index.handler': (event, context) => (known ? held.handler(event, context) : event) },
   });
   let known = false;
-  const spec = t.spec({ memoryMb: 1024 });
+  const spec = t.spec({ ...LARGE, memoryMb: 1024 });
   for (let done = 0; done < STEADY; done++) await t.invoke(spec);
   known = true;
   const first = t.invoke(spec, '0');
@@ -332,7 +350,7 @@ test('another function that waits for room gets it when what was sent ahead has 
     },
   });
   let known = false;
-  const spec = t.spec({ memoryMb: 1024 });
+  const spec = t.spec({ ...LARGE, memoryMb: 1024 });
   for (let done = 0; done < STEADY; done++) await t.invoke(spec);
   known = true;
   const answers: Promise<unknown>[] = [];
@@ -340,7 +358,7 @@ test('another function that waits for room gets it when what was sent ahead has 
   const invoke = (): void => void answers.push(t.invoke(spec, String(answers.length)).finally(() => answered++));
   for (let count = 0; count < 4; count++) invoke();
   const served: unknown[] = [];
-  const other = t.invoke(t.spec({ functionName: 'other', handler: 'other.handler', memoryMb: 1024 }));
+  const other = t.invoke(t.spec({ ...LARGE, functionName: 'other', handler: 'other.handler', memoryMb: 1024 }));
   void other.then((outcome) => served.push(outcome));
   // There are always some in line.
   for (let count = 0; count < 2000 && served.length === 0; count++) {
