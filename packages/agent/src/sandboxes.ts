@@ -240,7 +240,8 @@ export class Sandboxes {
 
   /** After what the server waits for, but not later than if that never came to an end. */
   #refillLater(waits = 0): void {
-    this.#refillTimer ??= setTimeout(() => {
+    if (this.#refillTimer !== undefined) return;
+    this.#refillTimer = setTimeout(() => {
       this.#refillTimer = undefined;
       if (this.#placing.size > 0 && waits < MOST_WAITS) return this.#refillLater(waits + 1);
       this.#refill().catch((error: unknown) => {
