@@ -26,7 +26,8 @@ test("an agent sees nothing of the server's files: code comes over its link", { 
     .readFileSync(`/proc/${agent}/mountinfo`, 'utf8')
     .split('\n')
     .flatMap((line) => line.split(' ')[3] ?? [])
-    .filter((root) => root.includes(subject.data));
+    // In a chroot more stands before it.
+    .flatMap((root) => (root.includes(subject.data) ? root.slice(root.indexOf(subject.data)) : []));
   assert.deepEqual(
     mounted.toSorted(),
     ['instances/i-1/disk', 'instances/i-1/volumes', 'run/i-1.sock'].map((path) => join(subject.data, path)),
