@@ -4,6 +4,7 @@
  * Each throws a {@link SystemCallError} that names the call and what it was about. Loading this module starts no
  * thread and opens no descriptor that stays, so a zygote may load it before it forks.
  */
+import { constants } from 'node:fs';
 import koffi from 'koffi';
 import { architecture } from './architecture.ts';
 
@@ -233,11 +234,8 @@ export function bindMount(source: string, target: string, attributes = 0): void 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
-export const O_DIRECTORY = 0o200000;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
-/** O_DIRECTORY differs between architectures. */
-const DIRECTORY = process.arch === 'arm64' ? 0o40000 : O_DIRECTORY;
 
 export function openFd(path: string, flags: number): number {
   return check(openCall(path, flags | O_CLOEXEC, 0), 'open', path);
@@ -245,7 +243,7 @@ export function openFd(path: string, flags: number): number {
 
 /** A descriptor of a directory, for `*at` calls after the path itself is out of reach. */
 export function openDirectory(path: string): number {
-  return check(openCall(path, O_PATH | DIRECTORY | O_CLOEXEC, 0), 'open', path);
+  return check(openCall(path, O_PATH | constants.O_DIRECTORY | O_CLOEXEC, 0), 'open', path);
 }
 
 export function openAt(directory: number, path: string, flags: number): number {

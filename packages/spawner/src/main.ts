@@ -127,6 +127,8 @@ process.stderr.on('error', () => {});
 // The server decides when to end: an interrupt from the terminal reaches both.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+// What is made here others read, sandboxes too; whose umask keeps them from it did not mean that.
+process.umask(0o022);
 // Mounts are seen here and in the instances, not on the machine.
 setPropagation(MS_PRIVATE);
 await removeLeftovers(cgroup, directory);

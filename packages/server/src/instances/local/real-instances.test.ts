@@ -57,6 +57,31 @@ test("an agent sees nothing of the server's files: code comes over its link", { 
   assert.deepEqual(fs.readdirSync(disk), [subject.specs.echo.code.sha256]);
 });
 
+test('an instance comes up whatever umask its spawner was started with', { skip: lacksRoot }, async () => {
+  const umask = process.umask(0o077);
+  try {
+    await using subject = await RealSubject.open();
+    const instance = await subject.provider.make({
+      id: 'i-1',
+      memoryMb: 512,
+      cpus: 1,
+      spares: 1,
+      slots: 1,
+      maxSandboxes: 4,
+    });
+    const code = join(`/proc/${subject.agentOf(instance)}/root`, 'var/hearth/code');
+    const placed = new Promise((resolve) => instance.listen({ onReport: resolve, onStdio: () => undefined }));
+    instance.assign(subject.specs.echo.account);
+    instance.send({ type: 'place', sandbox: 's-1', spec: subject.specs.echo });
+    await placed;
+    const folder = join(code, subject.specs.echo.code.sha256);
+    assert.equal(fs.statSync(folder).mode & 0o777, 0o755);
+    assert.equal(fs.statSync(join(folder, 'index.js')).mode & 0o777, 0o644);
+  } finally {
+    process.umask(umask);
+  }
+});
+
 function* walk(path: string): Generator<string> {
   yield path;
   if (!fs.lstatSync(path).isDirectory()) return;
