@@ -95,7 +95,7 @@ test('what is sent ahead begins when what came before it has ended, and leaves i
 });
 
 test('what a sandbox answered before it died is heard, though something was sent to it meanwhile', async () => {
-  const directory = await mkdtempDisposable(join(tmpdir(), 'hearth-stream-'));
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'hearth-stream-'));
   await using server = createServer().listen(join(directory.path, 'sock'));
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   const peer = connect(join(directory.path, 'sock'));
@@ -111,7 +111,6 @@ test('what a sandbox answered before it died is heard, though something was sent
   await settled();
   assert.deepEqual(subject.heard.slice(0, 2), ['initialised', 'response: 1']);
   assert.match(subject.heard.slice(2).join(), /^closed: [^,]+$/);
-  await directory.remove();
 });
 
 test('an end out of turn closes the stream', async () => {
