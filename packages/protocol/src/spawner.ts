@@ -5,8 +5,8 @@
 export type ToSpawner =
   /**
    * Make an instance: user, mount, pid, ipc, uts and network namespaces, cgroups with this much memory and CPU, and
-   * the agent started inside. Until it is activated it yields the processors to whoever works. `socket` is the server's Unix socket for this instance, `token` what its agent says in
-   * its hello. Answered by `made` or `failed`.
+   * the agent started inside. Until it is activated it yields the processors to whoever works. `socket` is the server's
+   * Unix socket for this instance, `token` what its agent says in its hello. Answered by `made` or `failed`.
    */
   | { type: 'make'; instance: string; memoryMb: number; cpus: number; socket: string; token: string }
   /** It has work to do from now on, and gets its whole share of the processors. Not answered. */

@@ -27,6 +27,13 @@ test('once packed, a heap that grows takes no more of the scattered addresses', 
   assert.ok(after <= before, `${before} chunks became ${after}`);
 });
 
+test('a process that may not have so many addresses goes on with its heap as it is', () => {
+  // In KB: enough for Node itself, and a thousandth of what would be taken.
+  const limited = ['-c', 'ulimit -v 67108864; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e'];
+  const script = `(await import(${JSON.stringify(MODULE)})).packHeap(); process.stdout.write('packed')`;
+  assert.equal(execFileSync('sh', [...limited, script], { encoding: 'utf8' }), 'packed');
+});
+
 test('a heap that grows while it is packed is no hindrance', () => {
   const seen = run(`
     const { readFileSync } = fs.default;

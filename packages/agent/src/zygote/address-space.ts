@@ -16,13 +16,18 @@ const LAST = 0x4000_0000_0000;
 /** Each time V8 may have put a chunk where the list of a moment ago had a hole; it needs few while this runs. */
 const ATTEMPTS = 20;
 
-/** Takes all addresses that V8 would choose from and that are free. To be called early: what lies there already stays. */
+/**
+ * Takes all addresses that V8 would choose from and that are free. To be called early: what lies there already stays. Where a
+ * process may not have so many addresses, or the kernel has fewer, the heap stays scattered: that costs memory, no more.
+ */
 export function packHeap(): void {
   for (let attempt = 1; ; attempt++) {
     try {
       return fillHoles();
     } catch (error) {
-      if ((error as { code?: string }).code !== 'EEXIST' || attempt === ATTEMPTS) throw error;
+      const { code } = error as { code?: string };
+      if (code === 'ENOMEM') return;
+      if (code !== 'EEXIST' || attempt === ATTEMPTS) throw error;
     }
   }
 }
