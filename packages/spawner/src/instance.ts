@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { removeDirectory } from './leftovers.ts';
 import { instanceUid, UIDS_PER_INSTANCE } from './names.ts';
 import type { Network, InstanceNetwork } from './network.ts';
+import type { Place } from './places.ts';
 import { endProcesses } from './processes.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -24,7 +25,6 @@ export interface Parts {
 
 export interface InstanceOptions {
   id: string;
-  index: number;
   memoryMb: number;
   cpus: number;
   socket: string;
@@ -54,17 +54,18 @@ export const CONTROL_FD = 3;
 
 export class LocalInstance {
   readonly id: string;
-  readonly index: number;
   readonly cgroup: Cgroup;
+  readonly #place: Place;
   readonly #directory: string;
   readonly #volumes: Volumes;
   #process: ChildProcess | undefined;
   #network: InstanceNetwork | undefined;
   #removal: Promise<void> | undefined;
 
-  constructor(id: string, index: number, cgroup: Cgroup, directory: string, volumes: Volumes) {
+  /** @param place the instance's own from now on. */
+  constructor(id: string, place: Place, cgroup: Cgroup, directory: string, volumes: Volumes) {
     this.id = id;
-    this.index = index;
+    this.#place = place;
     this.cgroup = cgroup;
     this.#directory = directory;
     this.#volumes = volumes;
@@ -76,7 +77,7 @@ export class LocalInstance {
    * @param onExit called when its first process has ended.
    */
   async start(options: InstanceOptions, parts: Parts, network: Network, onExit: () => void): Promise<void> {
-    const uid = instanceUid(this.index);
+    const uid = instanceUid(this.#place.index);
     const agentGroup = this.#makeCgroup(options, uid);
     for (const name of ['stage', 'volumes', 'disk']) {
       fs.mkdirSync(join(this.#directory, name), { recursive: true, mode: 0o711 });
@@ -114,7 +115,7 @@ export class LocalInstance {
     if (!Number.isInteger(pid)) throw new Error(first);
     fs.writeFileSync(`/proc/${pid}/uid_map`, `0 ${uid} ${UIDS_PER_INSTANCE}`);
     fs.writeFileSync(`/proc/${pid}/gid_map`, `0 ${uid} ${UIDS_PER_INSTANCE}`);
-    this.#network = network.connect(this.index, pid);
+    this.#network = network.connect(this.#place.index, pid);
     const agent: AgentConfig = {
       instance: this.id,
       token: options.token,
@@ -155,6 +156,7 @@ export class LocalInstance {
     }
     this.cgroup.remove();
     removeDirectory(this.#directory);
+    this.#place[Symbol.dispose]();
   }
 
   #volumesDirectory(): string {

@@ -13,8 +13,9 @@ import { machineCgroup, MS_PRIVATE, setPropagation } from '@hearth/linux';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
 import { LocalInstance, type Parts } from './instance.ts';
 import { removeDirectory, removeLeftovers } from './leftovers.ts';
-import { cgroupName, installationId, MAX_INSTANCES } from './names.ts';
+import { cgroupName, installationId } from './names.ts';
 import { Network } from './network.ts';
+import { claimPlace } from './places.ts';
 import { quickenGroupMoves } from './quick-moves.ts';
 import { Volumes } from './volumes.ts';
 
@@ -38,19 +39,13 @@ function send(message: FromSpawner): void {
   if (!ending) pipe.write(`${JSON.stringify(message)}\n`);
 }
 
-function freeIndex(): number {
-  const taken = new Set([...instances.values()].map(({ index }) => index));
-  for (let index = 0; index < MAX_INSTANCES; index++) if (!taken.has(index)) return index;
-  throw new Error(`there are ${MAX_INSTANCES} instances already, as many as one machine's network holds`);
-}
-
 async function make(message: ToSpawner & { type: 'make' }): Promise<void> {
   const { instance: id } = message;
   try {
-    const index = freeIndex();
-    const made = new LocalInstance(id, index, cgroup.child(id), join(directory, id), volumes);
+    const place = await claimPlace(instances.size);
+    const made = new LocalInstance(id, place, cgroup.child(id), join(directory, id), volumes);
     instances.set(id, made);
-    await made.start({ ...message, id, index }, parts, network, () => {
+    await made.start({ ...message, id }, parts, network, () => {
       remove(id, 'its first process ended').catch(fail);
     });
     const { memory, freezer } = made.cgroup.directories;
