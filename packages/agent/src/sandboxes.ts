@@ -11,6 +11,9 @@ import type { Slots } from './sandbox/slots.ts';
 import type { SandboxEnd, ZygoteClient } from './zygote/client.ts';
 import type { ExecOrder } from './zygote/orders.ts';
 
+/** The runtime that the zygote forks. */
+const RUNTIME = 'nodejs26.x';
+
 /** What a spare may use before it is a function's. MB. */
 const SPARE_MEMORY_MB = 128;
 
@@ -76,6 +79,7 @@ export class Sandboxes {
     const started = performance.now();
     this.#placing.add(id);
     try {
+      if (spec.runtime !== RUNTIME) throw new Error(`this instance has no ${spec.runtime}`);
       const cached = this.#code.has(spec.code.sha256);
       const coming = this.#obtain(spec);
       const code = await this.#codeFor(spec, coming);

@@ -1,5 +1,5 @@
-/** Runtimes that Hearth can run; AWS's identifiers. */
-export const RUNTIMES = ['nodejs26.x'] as const;
+/** Runtimes that Hearth can run, by AWS's identifiers; the first is what a function gets that names none. */
+export const RUNTIMES = ['nodejs26.x', 'nodejs24.x', 'nodejs22.x'] as const;
 export type RuntimeId = (typeof RUNTIMES)[number];
 
 /**

@@ -1,4 +1,5 @@
 import { HEADER_BYTES, INLINE_BODY, Kind, writeHeader } from './frames.ts';
+import type { RuntimeId } from './function-spec.ts';
 
 /** First frame on every connection into the server from inside an instance. */
 export type Hello =
@@ -13,6 +14,8 @@ export type Hello =
 
 /** Tells a spare what to become. */
 export interface InitMessage {
+  /** The function's runtime, whose Node this process runs: handlers and logs differ from one to the next. */
+  runtime: RuntimeId;
   handler: string;
   /** The whole environment of the process. */
   environment: Record<string, string>;

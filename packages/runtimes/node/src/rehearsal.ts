@@ -1,6 +1,7 @@
 import { encodeInvoke, decodeInvoke } from '@hearth/protocol';
 import { type HandlerContext, handlerContext } from './handler-context.ts';
 import { loadHandler } from './load-handler.ts';
+import { OWN_RUNTIME } from './own-runtime.ts';
 
 const ROOT = '/var/runtime';
 const HANDLER = 'rehearsal.handler';
@@ -16,6 +17,7 @@ export async function rehearseLoading(): Promise<void> {
   const { frame } = encodeInvoke(1, { requestId: '-', timeoutMs: 3000, arn: '-', length: body.length }, body);
   const { meta, event } = decodeInvoke(frame.subarray(12));
   const init = {
+    runtime: OWN_RUNTIME,
     handler: HANDLER,
     environment: {},
     functionName: '-',

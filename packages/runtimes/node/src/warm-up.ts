@@ -13,6 +13,7 @@ import { loadHandler } from './load-handler.ts';
 import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
 import { installModulePaths } from './module-paths.ts';
+import { OWN_RUNTIME } from './own-runtime.ts';
 import { preload } from './preload.ts';
 import { SEED_BYTES, SeededRandom } from './random.ts';
 import { ResponseSender } from './response.ts';
@@ -103,6 +104,7 @@ async function rehearse(
   const peer = new Rehearser(socket);
   await peer.ask(
     encodeJson(Kind.init, 0, {
+      runtime: OWN_RUNTIME,
       handler: `${file}.handler`,
       environment: { PATH: '/usr/bin' },
       functionName: 'rehearsal',

@@ -14,6 +14,7 @@ import { SafeSandbox } from './safe-sandbox.ts';
 import type { InvocationListener } from './safe-sandbox.ts';
 
 const INIT = {
+  runtime: 'nodejs26.x' as const,
   handler: 'h',
   environment: {},
   functionName: 'f',

@@ -35,6 +35,7 @@ export class Initialiser {
       return Promise.resolve({ kind: 'lost', durationMs: 0, loss });
     }
     const message: InitMessage = {
+      runtime: spec.runtime,
       handler: spec.handler,
       environment: sandboxEnvironment(spec, sandbox.logStream, this.#credentialsFor(spec.account)),
       functionName: spec.functionName,

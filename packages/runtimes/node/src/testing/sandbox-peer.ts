@@ -16,6 +16,7 @@ import {
   Kind,
   type ErrorBody,
   type InvokeMeta,
+  type RuntimeId,
 } from '@hearth/protocol';
 
 const EXEC = fileURLToPath(new URL('../exec.ts', import.meta.url));
@@ -23,6 +24,7 @@ const EXEC = fileURLToPath(new URL('../exec.ts', import.meta.url));
 export interface PeerOptions {
   /** Files of the task root, by path. */
   files: Record<string, string>;
+  runtime?: RuntimeId;
   handler?: string;
   environment?: Record<string, string>;
   /** Arguments for Node, before the script. */
@@ -113,6 +115,7 @@ export class SandboxPeer implements AsyncDisposable {
     return this.#send(
       0,
       encodeJson(Kind.init, 0, {
+        runtime: this.#options.runtime ?? 'nodejs26.x',
         handler: this.#options.handler ?? 'index.handler',
         environment: { PATH: '/usr/bin:/bin', LAMBDA_TASK_ROOT: this.root, ...this.#options.environment },
         functionName: 'fn',

@@ -209,9 +209,18 @@ async function place(instance: Instance, reports: Reports, spec: FunctionSpec): 
     onWithdrawn: () => undefined,
     onClosed: (reason) => initialised.reject(new Error(reason)),
   });
-  const { handler, functionName, version, memoryMb, logGroup } = spec;
+  const { runtime, handler, functionName, version, memoryMb, logGroup } = spec;
   const environment = { AWS_REGION: spec.region, PATH: '/usr/local/bin:/usr/bin:/bin', ...spec.environment };
-  sandbox.init({ handler, environment, functionName, version, memoryMb, logGroup, logStream: 'conformance' });
+  sandbox.init({
+    runtime,
+    handler,
+    environment,
+    functionName,
+    version,
+    memoryMb,
+    logGroup,
+    logStream: 'conformance',
+  });
   await within(initialised.promise, 'init');
   instance.send({ type: 'limit-cpu', sandbox: id });
   const invoke = (event: string): Promise<string> => {
