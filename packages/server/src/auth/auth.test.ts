@@ -17,10 +17,25 @@ const signed = (credential: string) => ({
 test('an access key id of 12 digits names the account, any other means 000000000000', () => {
   const auth = new DevAuthenticator();
   const one = auth.authenticate(request(signed('123456789012/20260101/eu-west-1/lambda/aws4_request')));
-  assert.deepEqual(one, { account: '123456789012', region: 'eu-west-1', key: '123456789012/eu-west-1' });
+  assert.deepEqual(one, {
+    account: '123456789012',
+    region: 'eu-west-1',
+    key: '123456789012/eu-west-1',
+    service: 'lambda',
+    principal: { arn: 'arn:aws:iam::123456789012:root', userId: '123456789012' },
+  });
   const other = auth.authenticate(request(signed('AKIDEXAMPLE/20260101/eu-west-1/lambda/aws4_request')));
   assert.equal(other.account, '000000000000');
   assert.equal(auth.authenticate(request({})).key, '000000000000/us-east-1');
+});
+
+test('the scope of a signature names the service too, and where there is none it is lambda', () => {
+  const auth = new DevAuthenticator();
+  const logs = auth.authenticate(request(signed('123456789012/20260101/eu-west-1/logs/aws4_request')));
+  assert.equal(logs.service, 'logs');
+  assert.equal(logs.key, '123456789012/eu-west-1');
+  assert.equal(auth.authenticate(request({})).service, 'lambda');
+  assert.equal(auth.authenticate(request(signed('A/20260101/eu-west-1/LOGS;/aws4_request'))).service, 'lambda');
 });
 
 test('a presigned URL names the account and region too', () => {

@@ -27,12 +27,25 @@ export function credentialOf(request: IncomingMessage): string | undefined {
   }
 }
 
-/** The access key id and region of a credential; the region is undefined where the scope has none (Signature 4a). */
-export function parseCredential(credential: string): { accessKeyId: string; region: string | undefined } {
+/** What a credential says. */
+export interface CredentialScope {
+  readonly accessKeyId: string;
+  /** Undefined where the scope has none (Signature 4a) or it is no region's name. */
+  readonly region: string | undefined;
+  /** As `lambda`; undefined where the scope has none or it is no service's name. */
+  readonly service: string | undefined;
+}
+
+/** Takes a credential apart, whether anyone has signed with it or not. */
+export function parseCredential(credential: string): CredentialScope {
   const parts = credential.split('/');
-  const region = parts.length >= 5 ? parts[2] : undefined;
+  const [region, service] = parts.length >= 5 ? parts.slice(2, 4) : [];
   return {
     accessKeyId: parts[0] ?? '',
-    region: region !== undefined && /^[a-z]{2,4}(-[a-z0-9]+){1,4}$/.test(region) ? region : undefined,
+    region: region !== undefined && REGION.test(region) ? region : undefined,
+    service: service !== undefined && SERVICE.test(service) ? service : undefined,
   };
 }
+
+const REGION = /^[a-z]{2,4}(-[a-z0-9]+){1,4}$/;
+const SERVICE = /^[a-z0-9-]{1,40}$/;

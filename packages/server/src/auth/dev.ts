@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { credentialOf, parseCredential } from './credential-scope.ts';
-import { DEFAULT_ACCOUNT, DEFAULT_REGION } from './identity.ts';
+import { accountPrincipal, DEFAULT_ACCOUNT, DEFAULT_REGION, DEFAULT_SERVICE } from './identity.ts';
 import type { Authenticator, Identity } from './identity.ts';
 import { relayAccount } from './relay.ts';
 
@@ -13,29 +13,36 @@ const REMEMBERED = 1000;
  */
 export class DevAuthenticator implements Authenticator {
   readonly #byCredential = new Map<string, Identity>();
-  readonly #byKey = new Map<string, Identity>();
+  readonly #byName = new Map<string, Identity>();
 
   authenticate(request: IncomingMessage): Identity {
     const credential = credentialOf(request) ?? '';
     const bound = relayAccount(request.socket);
-    if (bound !== undefined) return this.#identity(bound, parseCredential(credential).region ?? DEFAULT_REGION);
+    if (bound !== undefined) return this.#identity(bound, credential);
     const known = this.#byCredential.get(credential);
     if (known !== undefined) return known;
-    const { accessKeyId, region } = parseCredential(credential);
-    const account = /^\d{12}$/.test(accessKeyId) ? accessKeyId : DEFAULT_ACCOUNT;
-    const identity = this.#identity(account, region ?? DEFAULT_REGION);
+    const { accessKeyId } = parseCredential(credential);
+    const identity = this.#identity(/^\d{12}$/.test(accessKeyId) ? accessKeyId : DEFAULT_ACCOUNT, credential);
     if (this.#byCredential.size >= REMEMBERED) this.#byCredential.clear();
     this.#byCredential.set(credential, identity);
     return identity;
   }
 
-  #identity(account: string, region: string): Identity {
-    const key = `${account}/${region}`;
-    const known = this.#byKey.get(key);
+  /** One object for the same account, region and service, and so one `key`. */
+  #identity(account: string, credential: string): Identity {
+    const { region = DEFAULT_REGION, service = DEFAULT_SERVICE } = parseCredential(credential);
+    const name = `${account}/${region}/${service}`;
+    const known = this.#byName.get(name);
     if (known !== undefined) return known;
-    if (this.#byKey.size >= REMEMBERED) this.#byKey.clear();
-    const identity: Identity = { account, region, key };
-    this.#byKey.set(key, identity);
+    if (this.#byName.size >= REMEMBERED) this.#byName.clear();
+    const identity: Identity = {
+      account,
+      region,
+      key: `${account}/${region}`,
+      service,
+      principal: accountPrincipal(account),
+    };
+    this.#byName.set(name, identity);
     return identity;
   }
 }

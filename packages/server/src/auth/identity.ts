@@ -1,6 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 
-/** On whose behalf a request acts, and where. */
+/**
+ * Who acts, as STS's GetCallerIdentity says it.
+ *
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+ */
+export interface Principal {
+  /** `arn:aws:iam::ACCOUNT:root` for an account's own keys, `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` for a function. */
+  readonly arn: string;
+  /** The account's id, or `AROA...:SESSION`. */
+  readonly userId: string;
+}
+
+/** On whose behalf a request acts, where, and for which service it is meant. */
 export interface Identity {
   /** 12 digits. */
   readonly account: string;
@@ -8,6 +20,9 @@ export interface Identity {
   readonly region: string;
   /** `account/region`; the same string object for the same identity, so that maps find it quickly. */
   readonly key: string;
+  /** The service in the scope of the signature, as `lambda`, `logs` or `sts`; `lambda` where there is none. */
+  readonly service: string;
+  readonly principal: Principal;
 }
 
 /** Decides who sent a request. */
@@ -19,5 +34,13 @@ export interface Authenticator {
 /** The region of a request that names none. */
 export const DEFAULT_REGION = 'us-east-1';
 
+/** The service of a request that names none. */
+export const DEFAULT_SERVICE = 'lambda';
+
 /** The account of credentials that name none. */
 export const DEFAULT_ACCOUNT = '000000000000';
+
+/** The principal of an account's own keys, which may do anything in it. */
+export function accountPrincipal(account: string): Principal {
+  return { arn: `arn:aws:iam::${account}:root`, userId: account };
+}
