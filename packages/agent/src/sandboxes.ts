@@ -105,7 +105,8 @@ export class Sandboxes {
         times: { code: codeReady - started, sandbox: performance.now() - codeReady },
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      // Names from the archive stand in it, which may be as long as a frame.
+      const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
       this.#placed.delete(id);
       this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0 });
     } finally {
@@ -269,6 +270,8 @@ export class Sandboxes {
   }
 }
 
+/** Characters. */
+const MAX_REASON = 1_000;
 /** Spares are replaced a moment after one is taken, so that its first invocation has the processor to itself. */
 const REFILL_DELAY_MS = 5;
 const MOST_WAITS = 100;

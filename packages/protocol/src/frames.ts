@@ -93,12 +93,18 @@ export function encodeCredit(stream: number, bytes: number): Buffer {
   return frame;
 }
 
+/** What is held of a frame whose end has not come, at first; doubled as more comes. */
+const FIRST_HOLD = 1024;
+
 /**
  * Cuts a byte stream into frames. Bytes are hostile: a length over {@link MAX_FRAME} or an unknown kind throws
- * {@link FrameError}; memory held never exceeds one frame plus one read.
+ * {@link FrameError}; memory held never exceeds one frame, nor twice what has come of it; the work is in proportion to
+ * the bytes, in however small pieces they come.
  */
 export class FrameDecoder {
+  /** The beginning of a frame, and how much of it is there. */
   #rest: Buffer | undefined;
+  #held = 0;
   readonly #onFrame: (kind: Kind, stream: number, payload: Buffer) => void;
 
   constructor(onFrame: (kind: Kind, stream: number, payload: Buffer) => void) {
@@ -107,23 +113,59 @@ export class FrameDecoder {
 
   /** Takes the next bytes; calls back for each whole frame. The callback may end the connection by throwing. */
   push(bytes: Buffer): void {
-    const data = this.#rest === undefined ? bytes : Buffer.concat([this.#rest, bytes]);
-    this.#rest = undefined;
-    let offset = 0;
-    while (data.length - offset >= HEADER_BYTES) {
-      const length = data.readUInt32LE(offset);
-      const kind = data.readUInt32LE(offset + 4);
-      if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
-      if (kind < Kind.hello || kind > Kind.withdraw) throw new FrameError(`a frame of unknown kind ${kind}`);
-      const end = offset + HEADER_BYTES + length;
-      if (end > data.length) break;
-      const stream = data.readUInt32LE(offset + 8);
-      offset += HEADER_BYTES;
-      const payload = data.subarray(offset, end);
+    let offset = this.#rest === undefined ? 0 : this.#complete(this.#rest, bytes);
+    while (bytes.length - offset >= HEADER_BYTES) {
+      const end = offset + frameBytes(bytes, offset);
+      if (end > bytes.length) break;
+      const start = offset;
       offset = end;
-      this.#onFrame(kind as Kind, stream, payload);
+      this.#emit(bytes, start, end);
     }
     // A copy: `bytes` may be a read buffer that its owner uses again.
-    if (offset < data.length) this.#rest = Buffer.from(data.subarray(offset));
+    if (offset < bytes.length) this.#hold(bytes, offset, bytes.length);
   }
+
+  /** Adds to the frame that has begun; hands it on when it is whole. @returns how many bytes belonged to it. */
+  #complete(rest: Buffer, bytes: Buffer): number {
+    const header = Math.min(Math.max(0, HEADER_BYTES - this.#held), bytes.length);
+    if (header > 0) rest = this.#hold(bytes, 0, header);
+    if (this.#held < HEADER_BYTES) return header;
+    const missing = frameBytes(rest, 0) - this.#held;
+    const end = Math.min(header + missing, bytes.length);
+    if (end > header) rest = this.#hold(bytes, header, end);
+    if (end - header === missing) {
+      const length = this.#held;
+      this.#rest = undefined;
+      this.#held = 0;
+      this.#emit(rest, 0, length);
+    }
+    return end;
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): Buffer {
+    const length = this.#held + end - start;
+    let rest = this.#rest;
+    if (rest === undefined || rest.length < length) {
+      rest = Buffer.allocUnsafe(Math.max(FIRST_HOLD, 2 * (rest?.length ?? 0), length));
+      this.#rest?.copy(rest, 0, 0, this.#held);
+      this.#rest = rest;
+    }
+    bytes.copy(rest, this.#held, start, end);
+    this.#held = length;
+    return rest;
+  }
+
+  #emit(bytes: Buffer, start: number, end: number): void {
+    const kind = bytes.readUInt32LE(start + 4) as Kind;
+    this.#onFrame(kind, bytes.readUInt32LE(start + 8), bytes.subarray(start + HEADER_BYTES, end));
+  }
+}
+
+/** Bytes of the frame whose header stands at `offset`, header included. @throws FrameError where it is none. */
+function frameBytes(bytes: Buffer, offset: number): number {
+  const length = bytes.readUInt32LE(offset);
+  const kind = bytes.readUInt32LE(offset + 4);
+  if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
+  if (kind < Kind.hello || kind > Kind.withdraw) throw new FrameError(`a frame of unknown kind ${kind}`);
+  return HEADER_BYTES + length;
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { encodeJson, FrameDecoder, FrameError, Kind } from '@hearth/protocol';
 import type { FromAgent, ToAgent } from '@hearth/protocol';
+import { readAgentMessage } from './agent-messages.ts';
 import { CodeTransfer, transferError } from './code-transfer.ts';
 import type { CodeSource } from './code-transfer.ts';
 
@@ -72,7 +73,7 @@ export class AgentLink implements Disposable {
       return;
     }
     if (kind !== Kind.control) throw new FrameError(`a frame of kind ${kind} on an agent's link`);
-    const message = parseControl(payload);
+    const message = readAgentMessage(payload);
     if (message.type === 'fetch-code') this.#fetch(message.stream, message.account, message.sha256);
     else this.#options.onMessage(message);
   };
@@ -87,39 +88,4 @@ export class AgentLink implements Disposable {
     const done = (): void => void this.#transfers.delete(stream);
     this.#transfers.set(stream, new CodeTransfer(stream, source, (frame) => this.#write(frame), done));
   }
-}
-
-/** Fields that each message must have, by type of value; checked because the sender is not trusted. */
-const SHAPES: Record<FromAgent['type'], Record<string, 'string' | 'number' | 'object'>> = {
-  ready: {},
-  spare: { sandbox: 'string', token: 'string', slot: 'number' },
-  placed: {
-    sandbox: 'string',
-    connection: 'string',
-    slot: 'number',
-    path: 'string',
-    reason: 'string',
-    times: 'object',
-  },
-  lost: { sandbox: 'string', reason: 'string', exit: 'object', maxMemoryMb: 'number' },
-  usage: { sandboxes: 'object' },
-  'fetch-code': { stream: 'number', sha256: 'string', account: 'string' },
-  'want-volumes': { slots: 'object', sizeMb: 'number' },
-  log: { level: 'string', message: 'string' },
-};
-
-function parseControl(payload: Buffer): FromAgent {
-  let value: unknown;
-  try {
-    value = JSON.parse(payload.toString('utf8'));
-  } catch {
-    throw new FrameError('a control message that is not JSON');
-  }
-  const message = value as Record<string, unknown> | null;
-  const type = typeof message === 'object' ? message?.['type'] : undefined;
-  if (typeof type !== 'string' || !Object.hasOwn(SHAPES, type)) throw new FrameError('an unknown control message');
-  for (const [field, kind] of Object.entries(SHAPES[type as FromAgent['type']])) {
-    if (typeof message![field] !== kind) throw new FrameError(`a "${type}" message without its "${field}"`);
-  }
-  return message as unknown as FromAgent;
 }

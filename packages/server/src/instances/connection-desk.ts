@@ -34,6 +34,11 @@ export class ConnectionDesk implements Disposable {
     this.#onMatch = onMatch;
   }
 
+  /** Sandboxes that have been announced and are not gone. */
+  get announced(): number {
+    return this.#expected.size;
+  }
+
   /** The agent says that a sandbox will connect with this token. */
   announce(connection: string, token: string): void {
     this.#expected.set(token, { connection, seen: new Set() });

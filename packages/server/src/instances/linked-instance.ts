@@ -6,6 +6,7 @@ import type { CodeSource } from './code-transfer.ts';
 import { ConnectionDesk } from './connection-desk.ts';
 import type { StreamRole } from './connection-desk.ts';
 import { readHello } from './hello.ts';
+import { LogBudget } from './log-budget.ts';
 import { ProviderError } from './provider.ts';
 import type { AgentOrder, Freezer, Instance, InstanceListener, InstanceRequest } from './provider.ts';
 import { StreamClaims } from './stream-claims.ts';
@@ -16,6 +17,8 @@ const HELLO_TIMEOUT_MS = 5_000;
 const HOLD_MS = 5_000;
 /** AWS's largest ephemeral storage (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
 const MAX_VOLUME_MB = 10_240;
+/** The next sandbox of a slot may be announced before the end of the last one is told. */
+const MAX_ANNOUNCED_PER_SLOT = 2;
 
 export interface LinkedInstanceOptions {
   readonly provider: string;
@@ -51,6 +54,7 @@ export class LinkedInstance implements Instance {
   readonly #desk: ConnectionDesk;
   readonly #claims: StreamClaims;
   readonly #open = new Set<Duplex>();
+  readonly #logBudget: LogBudget;
   readonly #goneListeners: ((reason: string) => void)[] = [];
   readonly #settleReady: { resolve: () => void; reject: (error: Error) => void };
   #link: AgentLink | undefined;
@@ -66,6 +70,7 @@ export class LinkedInstance implements Instance {
     this.memoryMb = memoryMb;
     this.maxSandboxes = maxSandboxes;
     this.#options = options;
+    this.#logBudget = new LogBudget(options.clock, options.onLog);
     this.#claims = new StreamClaims(options.clock, HOLD_MS);
     this.#desk = new ConnectionDesk(options.clock, HOLD_MS, this.#onMatch);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -190,11 +195,11 @@ export class LinkedInstance implements Instance {
       case 'ready':
         return this.#settleReady.resolve();
       case 'spare':
-        return this.#desk.announce(message.sandbox, message.token);
+        return this.#announce(message.sandbox, message.token);
       case 'want-volumes':
         return this.#makeVolumes(message.slots, message.sizeMb);
       case 'log':
-        return this.#options.onLog(message.level, `instance ${this.id}: ${message.message}`);
+        return this.#logBudget.write(message.level, `instance ${this.id}: ${message.message}`);
       case 'lost':
         this.#desk.forget(message.sandbox);
         this.#claims.forget(message.sandbox);
@@ -204,6 +209,12 @@ export class LinkedInstance implements Instance {
         return this.#listener?.onReport(message);
       default:
     }
+  }
+
+  #announce(connection: string, token: string): void {
+    const { spares, maxSandboxes } = this.#options.request;
+    if (this.#desk.announced < MAX_ANNOUNCED_PER_SLOT * (maxSandboxes + spares)) this.#desk.announce(connection, token);
+    else this.lose('the agent announced more sandboxes than it has slots');
   }
 
   /** The spawner acts on these numbers with privileges: only what a well-behaved agent asks for gets there. */

@@ -11,6 +11,7 @@ import {
   Kind,
 } from '@hearth/protocol';
 import type { InitMessage, InvokeMeta } from '@hearth/protocol';
+import { ResponseBody } from './response-body.ts';
 
 /** AWS's limit for a synchronous response (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) and its allowance. */
 export const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
@@ -19,6 +20,8 @@ const CHUNK = 64 * 1024;
 /** The largest event that is sent ahead: several fit into a socket's buffer. */
 const MAX_AHEAD = 8 * 1024;
 const GRANT = INITIAL_CREDIT / 2;
+/** More than is ever under way to a sandbox that reads: an event within its credit, and what was sent ahead. */
+const MAX_UNREAD = 4 * 1024 * 1024;
 
 /** Whoever keeps the sandbox. */
 export interface SandboxOwner {
@@ -59,7 +62,8 @@ interface SentAhead {
  *    when all before it have ended, in its order.
  * 2. An invocation's listener hears of exactly one end, or of none if `onClosed` comes first; nothing afterwards.
  * 3. A frame that is not legal at that moment (kind, stream id, size) closes the stream.
- * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE}, the event.
+ * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE} in however many
+ *    parts, the event, and {@link MAX_UNREAD} bytes that it doesn't read.
  * 5. `close` may be called at any time and again; `onClosed` is called exactly once, whoever closed; afterwards
  *    nothing is written and nothing is reported.
  */
@@ -75,8 +79,7 @@ export class SafeSandbox implements Disposable {
   /** Frames that leave together at the end of this turn of the event loop. */
   #unsent: Buffer[] = [];
   #withdrawing = false;
-  #chunks: Buffer[] | undefined;
-  #received = 0;
+  #body: ResponseBody | undefined;
   #ungranted = 0;
   #event: Buffer | undefined;
   #sent = 0;
@@ -122,7 +125,7 @@ export class SafeSandbox implements Disposable {
     this.#begin(id, listener);
     const { frame, inline } = encodeInvoke(id, meta, event);
     this.#write(frame);
-    if (inline < event.length) {
+    if (inline < event.length && !this.closed) {
       this.#event = event;
       this.#sent = inline;
       this.#sendCredit = INITIAL_CREDIT;
@@ -161,7 +164,7 @@ export class SafeSandbox implements Disposable {
     this.#listener = undefined;
     this.#ahead.length = 0;
     this.#unsent = [];
-    this.#chunks = undefined;
+    this.#body = undefined;
     this.#event = undefined;
     this.#stream.destroy();
     this.#owner.onClosed(reason);
@@ -203,7 +206,6 @@ export class SafeSandbox implements Disposable {
   #begin(id: number, listener: InvocationListener | undefined): void {
     this.#current = id;
     this.#listener = listener;
-    this.#received = 0;
     this.#ungranted = 0;
   }
 
@@ -223,13 +225,14 @@ export class SafeSandbox implements Disposable {
 
   #onEnd(stream: number, payload: Buffer): void {
     const listener = this.#listenerOf(stream);
-    const chunks = this.#chunks;
-    const tooLarge = this.#received + payload.length > MAX_RESPONSE;
+    const body = this.#body;
     this.#finish();
-    if (tooLarge) return listener.onResponseTooLarge();
-    if (chunks === undefined) return listener.onResponse(Buffer.from(payload));
-    chunks.push(payload);
-    listener.onResponse(Buffer.concat(chunks));
+    // In one frame it can't be too large.
+    if (body === undefined) return listener.onResponse(Buffer.from(payload));
+    body.add(payload);
+    const whole = body.whole();
+    if (whole === undefined) listener.onResponseTooLarge();
+    else listener.onResponse(whole);
   }
 
   #onError(stream: number, payload: Buffer): void {
@@ -244,10 +247,9 @@ export class SafeSandbox implements Disposable {
 
   #onChunk(stream: number, payload: Buffer): void {
     this.#listenerOf(stream);
-    this.#received += payload.length;
     // A response that is too large is read to its end and dropped: the sandbox stays usable, as on AWS.
-    if (this.#received > MAX_RESPONSE) this.#chunks = undefined;
-    else (this.#chunks ??= []).push(Buffer.from(payload));
+    this.#body ??= new ResponseBody(MAX_RESPONSE);
+    this.#body.add(payload);
     this.#ungranted += payload.length;
     if (this.#ungranted >= GRANT) {
       this.#write(encodeCredit(stream, this.#ungranted));
@@ -279,8 +281,12 @@ export class SafeSandbox implements Disposable {
    * has not read yet; but a sandbox that has just died may have answered before: so its end is left to be read.
    */
   #write(bytes: Buffer): void {
+    if (this.#phase === 'closed') return;
     const fd = (this.#stream as Partial<SocketInternals>)._handle?.fd ?? -1;
-    if (fd < 0 || this.#stream.writableLength > 0) return void this.#stream.write(bytes);
+    if (fd < 0 || this.#stream.writableLength > 0) {
+      if (this.#stream.writableLength > MAX_UNREAD) return this.close('it does not read what it is sent');
+      return void this.#stream.write(bytes);
+    }
     try {
       const written = writeSync(fd, bytes);
       if (written < bytes.length) this.#stream.write(bytes.subarray(written));
@@ -301,7 +307,7 @@ export class SafeSandbox implements Disposable {
   /** The invocation that ran has ended: the next one that was sent has begun. */
   #finish(): void {
     const next = this.#ahead.shift();
-    this.#chunks = undefined;
+    this.#body = undefined;
     this.#event = undefined;
     if (next === undefined) this.#listener = undefined;
     else this.#begin(next.id, next.listener);
