@@ -4,6 +4,8 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MAX_EVENT_BYTES } from './event.ts';
 import type { LogEvent } from './event.ts';
 import { LogStore } from './store.ts';
@@ -32,6 +34,11 @@ async function files(): Promise<string[]> {
 async function fileBytes(): Promise<number> {
   const sizes = await Promise.all((await files()).map(async (path) => (await stat(path)).size));
   return sizes.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 const messages = (events: LogEvent[]): string[] => events.map((event) => event.message);
@@ -264,6 +271,27 @@ describe('following a log', () => {
     assert.equal((await first).value?.message, 'born');
     stop.abort();
     assert.equal((await events.next()).done, true);
+  });
+
+  test('a flood that turns files over all the time has each of them open once, and closes it', async () => {
+    const store = openStore({ groupBytes: 64 * 1024, totalBytes: 1024 * 1024, flushMs: 1 });
+    const writer = store.open(ACCOUNT, GROUP, STREAM);
+    const line = `${'x'.repeat(3000)}\n`;
+    for (let i = 0; i < 10_000; i++) {
+      writer.write(line);
+      // Sometimes a turn, sometimes several, so that blocks are sealed at every point of another's way to the disk.
+      for (let turn = 0; turn < i % 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    writer.close();
+    await store[Symbol.asyncDispose]();
+    // What is open and forgotten the collector finds, which ends the process.
+    const late: unknown[] = [];
+    const hear = (error: unknown): unknown => late.push(error);
+    process.on('uncaughtException', hear);
+    collectGarbage();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    process.off('uncaughtException', hear);
+    assert.deepEqual(late, []);
   });
 
   test('a reader that is too slow is told so and costs a bounded amount', async () => {

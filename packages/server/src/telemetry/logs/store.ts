@@ -166,6 +166,8 @@ export class LogStore implements AsyncDisposable, GroupOwner {
       if (this.#writes >= PARALLEL_WRITES) return;
       if (group.writing > 0) continue;
       this.#waiting.delete(group);
+      // The write before took them. A write of nothing would not keep the next from beginning beside it.
+      if (group.sealed.length === 0) continue;
       this.#writes++;
       void this.#write(group);
     }
