@@ -1,12 +1,20 @@
 /**
- * Makes packages/server/src/api/generated/constraints.json from botocore's description of Lambda's API, whose
- * constraints (patterns, lengths, ranges, enumerations) the AWS SDK for JavaScript lacks. Names, numbers and patterns
- * are kept; documentation is not.
+ * Makes packages/server/src/api/model/generated/SERVICE.json from botocore's description of each service that Hearth
+ * answers, whose constraints (patterns, lengths, ranges, enumerations) the AWS SDK for JavaScript lacks. Names, numbers
+ * and patterns are kept; documentation is not.
  *
- *     node scripts/generate-constraints.ts PATH/botocore/data/lambda/2015-03-31/service-2.json[.gz] VERSION
+ *     node scripts/generate-constraints.ts PATH/botocore/data VERSION
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+
+/** Of each service, by the name of its folder in the API: where botocore keeps it. */
+const SERVICES = {
+  lambda: 'lambda/2015-03-31',
+  logs: 'logs/2014-03-28',
+  sts: 'sts/2011-06-15',
+} as const;
 
 interface BotocoreShape {
   type: string;
@@ -22,20 +30,33 @@ interface BotocoreShape {
   sensitive?: boolean;
 }
 
-const [path, version] = process.argv.slice(2);
-if (path === undefined || version === undefined) {
-  console.error('usage: node scripts/generate-constraints.ts PATH/service-2.json[.gz] BOTOCORE_VERSION');
+const [data, version] = process.argv.slice(2);
+if (data === undefined || version === undefined) {
+  console.error('usage: node scripts/generate-constraints.ts PATH/botocore/data BOTOCORE_VERSION');
   process.exit(2);
 }
-const bytes = readFileSync(path);
-const model = JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()) as {
-  shapes: Record<string, BotocoreShape>;
-};
+for (const [service, directory] of Object.entries(SERVICES)) {
+  const shapes = readShapes(join(data, directory, 'service-2.json'));
+  // One shape a line, so that a new release of botocore shows as a readable difference.
+  const lines = Object.entries(shapes).map(([name, shape]) => `${JSON.stringify(name)}: ${JSON.stringify(shape)}`);
+  const target = new URL(`../packages/server/src/api/model/generated/${service}.json`, import.meta.url);
+  writeFileSync(target, `{"source": "botocore ${version}", "shapes": {\n${lines.join(',\n')}\n}}\n`);
+  console.log(`${service}: ${lines.length} shapes`);
+}
 
-const shapes: Record<string, unknown> = {};
-for (const name of Object.keys(model.shapes).sort()) {
-  const shape = model.shapes[name]!;
-  shapes[name] = {
+/** @param path with or without `.gz` at its end. */
+function readShapes(path: string): Record<string, unknown> {
+  const text = existsSync(path) ? readFileSync(path) : gunzipSync(readFileSync(`${path}.gz`));
+  const model = JSON.parse(text.toString()) as { shapes: Record<string, BotocoreShape> };
+  return Object.fromEntries(
+    Object.keys(model.shapes)
+      .sort()
+      .map((name) => [name, constraintsOf(model.shapes[name]!)]),
+  );
+}
+
+function constraintsOf(shape: BotocoreShape): object {
+  return {
     type: shape.type,
     ...(shape.required?.length ? { required: shape.required } : {}),
     ...(shape.members
@@ -51,8 +72,3 @@ for (const name of Object.keys(model.shapes).sort()) {
     ...(shape.sensitive ? { sensitive: true } : {}),
   };
 }
-// One shape a line, so that a new release of botocore shows as a readable difference.
-const lines = Object.entries(shapes).map(([name, shape]) => `${JSON.stringify(name)}: ${JSON.stringify(shape)}`);
-const target = new URL('../packages/server/src/api/generated/constraints.json', import.meta.url);
-writeFileSync(target, `{"source": "botocore ${version}", "shapes": {\n${lines.join(',\n')}\n}}\n`);
-console.log(`${lines.length} shapes`);

@@ -1,3 +1,6 @@
+import { SERVICE_ERRORS } from './service-errors.ts';
+import type { ServiceErrorCode } from './service-errors.ts';
+
 /** Whose doing an error is: the one who called, or Hearth and its machine. */
 export type Fault = 'caller' | 'service';
 
@@ -12,9 +15,9 @@ export interface ErrorEntry {
 }
 
 /**
- * Every error that Hearth's API answers. Names and statuses are those of AWS's Lambda model where it has them
- * (`@aws-sdk/client-lambda`, held against it by a test); the rest are the general ones of AWS's REST-JSON services.
- * docs/reference/errors.md is made from this table.
+ * The errors of Lambda's API and those that all services have. Names and statuses are those of AWS's Lambda model where
+ * it has them (`@aws-sdk/client-lambda`, held against it by a test); the rest are the general ones of AWS's services.
+ * What other services have beside them is in service-errors.ts. docs/reference/errors.md is made from both tables.
  */
 export const ERRORS = {
   AccessDeniedException: {
@@ -127,7 +130,17 @@ export const ERRORS = {
   },
 } as const satisfies Record<string, ErrorEntry>;
 
-export type ErrorCode = keyof typeof ERRORS;
+export type ErrorCode = keyof typeof ERRORS | ServiceErrorCode;
+
+const byService: Readonly<Record<string, Readonly<Record<string, ErrorEntry>>>> = SERVICE_ERRORS;
+const general: Readonly<Record<string, ErrorEntry>> = ERRORS;
+
+/** @param service whose own status and meaning count before the general ones; Lambda's where there is none. */
+export function errorEntry(code: ErrorCode, service = 'lambda'): ErrorEntry {
+  const found = byService[service]?.[code] ?? general[code];
+  // A service that answers another's error: it says by itself how it is meant.
+  return found ?? Object.values(byService).find((table) => code in table)![code]!;
+}
 
 export interface ApiErrorOptions {
   /** What TooManyRequestsException says as its `Reason`. */
@@ -141,14 +154,12 @@ export interface ApiErrorOptions {
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ErrorCode;
-  readonly status: number;
   readonly reason: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.status = ERRORS[code].status;
     this.reason = options.reason;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }

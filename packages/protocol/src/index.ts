@@ -6,3 +6,4 @@ export * from './messages.ts';
 export * from './control.ts';
 export * from './spawner.ts';
 export * from './errors.ts';
+export * from './service-errors.ts';

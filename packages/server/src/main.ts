@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
+import { ENDPOINT_VARIABLES } from './api/services.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { BrowserGuard } from './auth/browser-guard.ts';
 import type { RelaySocket } from './auth/relay.ts';
@@ -102,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logs,
     records: recordSink(records, metrics),
     credentialsFor,
+    endpointVariables: ENDPOINT_VARIABLES,
     onLog: serverLog,
     warmInstances: settings.instances,
     instanceMemoryMb: settings.instanceMemoryMb,

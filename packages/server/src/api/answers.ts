@@ -1,31 +1,43 @@
 import type { ServerResponse } from 'node:http';
-import { ApiError, ERRORS } from '@hearth/protocol';
-import { MODELLED_ERRORS } from './model.ts';
+import { ApiError, errorEntry } from '@hearth/protocol';
 import type { FailureLog } from './ports.ts';
+import type { Answer, Protocol } from './protocols/protocol.ts';
 
-/** Sends JSON text, or no body, with the headers that every answer has. */
-export function sendJson(
-  response: ServerResponse,
-  requestId: string,
-  status: number,
-  body: string | undefined,
-  headers: readonly string[] = [],
-): void {
+/** Sends an answer with the headers that every answer has. */
+export function send(response: ServerResponse, requestId: string, answer: Answer): void {
+  const { status, headers, contentType, body } = answer;
   const all = ['x-amzn-requestid', requestId, ...headers];
-  if (status !== 204) {
-    all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body ?? '')));
+  if (body !== undefined) {
+    all.push('content-type', contentType, 'content-length', String(Buffer.byteLength(body)));
   }
   response.writeHead(status, all);
-  response.end(status === 204 ? undefined : body);
+  response.end(body);
+}
+
+/** Sends JSON text as REST-JSON services do. */
+export function sendJson(response: ServerResponse, requestId: string, status: number, body: string): void {
+  send(response, requestId, { status, headers: [], contentType: 'application/json', body });
+}
+
+/** To whom an error is answered. */
+export interface ErrorForm {
+  /** The service's name, which may have a status of its own for an error. */
+  readonly name: string;
+  readonly protocol: Pick<Protocol, 'error'>;
 }
 
 /**
- * Sends an error as AWS's REST-JSON services do: the name in a header, fault and message in the body, the message
- * under the name that the model has for this error.
+ * Sends an error in the form of the service that was called.
  *
  * What is no ApiError is a mistake of ours: it is logged, and the caller learns no more than the request id.
  */
-export function sendError(response: ServerResponse, requestId: string, thrown: unknown, log: FailureLog): void {
+export function sendError(
+  response: ServerResponse,
+  requestId: string,
+  thrown: unknown,
+  log: FailureLog,
+  { name, protocol }: ErrorForm,
+): void {
   let error: ApiError;
   if (thrown instanceof ApiError) error = thrown;
   else {
@@ -37,13 +49,11 @@ export function sendError(response: ServerResponse, requestId: string, thrown: u
     response.destroy();
     return;
   }
-  const member = MODELLED_ERRORS.get(error.code)?.messageMember ?? 'message';
-  const body = {
-    ...(error.reason === undefined ? {} : { Reason: error.reason }),
-    Type: ERRORS[error.code].fault === 'caller' ? 'User' : 'Service',
-    [member]: error.message,
-  };
-  const headers = ['x-amzn-errortype', error.code];
-  if (error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds));
-  sendJson(response, requestId, error.status, JSON.stringify(body), headers);
+  const answer = protocol.error(error, errorEntry(error.code, name), requestId);
+  const { retryAfterSeconds: seconds } = error;
+  send(
+    response,
+    requestId,
+    seconds === undefined ? answer : { ...answer, headers: [...answer.headers, 'retry-after', String(seconds)] },
+  );
 }

@@ -1,98 +1,84 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
-import type { BrowserGuard } from '../auth/browser-guard.ts';
-import type { Authenticator, Identity } from '../auth/identity.ts';
+import { credentialOf, parseCredential } from '../auth/credential-scope.ts';
+import type { Identity } from '../auth/identity.ts';
 import { relayAccount } from '../auth/relay.ts';
-import type { Functions } from '../functions/functions.ts';
-import { sendError, sendJson } from './answers.ts';
+import { send, sendError } from './answers.ts';
 import { readBody } from './body.ts';
-import { CodeLinks } from './code-link.ts';
-import { readInput } from './input.ts';
-import { InvokeOperation } from './invoke.ts';
-import { HANDLERS } from './operations/index.ts';
-import { OPERATOR_PATH, OperatorEndpoints } from './operator.ts';
-import { writeOutput } from './output.ts';
-import type { FailureLog, Invoker, OperatorPorts } from './ports.ts';
-import { route } from './router.ts';
-import type { Route } from './router.ts';
-import { InvokeTargets } from './targets.ts';
-import { validate } from './validation.ts';
+import { Dispatcher } from './dispatch.ts';
+import { CodeLinks } from './lambda/code-link.ts';
+import { LAMBDA } from './lambda/definition.ts';
+import { InvokeOperation } from './lambda/invoke.ts';
+import { InvokeTargets } from './lambda/targets.ts';
+import { OPERATOR_PATH, OperatorEndpoints } from './operator/operator.ts';
+import type { ApiPorts } from './ports.ts';
+import type { OpenRequest, RequestHead } from './protocols/protocol.ts';
+import type { Service } from './service.ts';
+import { createServices } from './services.ts';
 
-/** Bytes of the body of any request but Invoke; AWS's number, for a package of 50 MB in base64 and the rest. */
-const MAX_REQUEST = 70_167_211;
-
-export interface ApiPorts {
-  readonly functions: Functions;
-  readonly invoker: Invoker;
-  readonly authenticator: Authenticator;
-  readonly guard: BrowserGuard;
-  readonly operator: OperatorPorts;
-  readonly log: FailureLog;
-  /** Executions that this installation runs at once at most; what GetAccountSettings says. */
-  readonly concurrency: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
+/** Bytes of a form that is read before it is known which service it is for. */
+const MAX_FORM = 256 * 1024;
 
 export interface Api {
   /** Answers any request; for `request` of a node:http server. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** Lambda's REST API and the operator's endpoints. */
+/** The APIs of all services on one port, and the operator's endpoints. */
 export function createApi(ports: ApiPorts): Api {
   const { authenticator, functions, guard, log } = ports;
   const links = new CodeLinks(ports.now);
+  const dispatcher = new Dispatcher(createServices(ports, links));
   const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, log);
   const operator = new OperatorEndpoints(ports.operator, functions, links);
 
-  async function perform({ operation, labels }: Route, call: Call, body: Buffer): Promise<void> {
-    const handler = HANDLERS.get(operation.name);
-    if (handler === undefined) {
+  /** The rest of a request whose head has been understood. */
+  async function perform(service: Service, open: OpenRequest, call: Call, body: Buffer): Promise<void> {
+    const { request, response, requestId, identity } = call;
+    const read = open.read(body);
+    const { operation } = read;
+    if (!service.has(operation.name)) {
       throw new ApiError(
         'NotImplementedException',
         `Operation ${operation.name} is not supported by Hearth yet. The README lists what is.`,
       );
     }
-    const { request, response, requestId, identity, query } = call;
-    const input = readInput(operation, { labels, query, headers: request.headers, body });
-    validate(operation.input.name, input);
+    const input = read.input();
+    service.validator.check(operation.input.name, input);
     const host = request.headers.host ?? 'localhost';
-    const context = { identity, functions, links, host, concurrency: ports.concurrency };
-    const answer = writeOutput(operation, (await handler(input as never, context)) as Record<string, unknown>);
-    sendJson(response, requestId, answer.status, answer.body, answer.headers);
+    const output = (await service.perform(operation.name, input, { identity, host })) as Record<string, unknown>;
+    send(response, requestId, service.protocol.output(operation, output, requestId));
   }
 
-  function dispatch(call: Call, fail: (error: unknown) => void): void {
-    const { request } = call;
-    const found = route(request.method!, call.path, call.query);
-    if (found === undefined) {
-      throw new ApiError(
-        'UnknownOperationException',
-        `${request.method} ${call.path.slice(0, 200)} is no operation of AWS Lambda's API, the only one that Hearth serves.`,
-      );
+  /** @param form the body, where it had to be read to learn whose request this is. */
+  function dispatch(call: Call, head: RequestHead, form?: Buffer): void {
+    const found = dispatcher.find(signedService(call.request), head);
+    const destination = found ?? dispatcher.fallback;
+    const fail = (error: unknown) => sendError(call.response, call.requestId, error, log, destination);
+    try {
+      if (found === undefined && form === undefined && isForm(head)) {
+        const again = (body: Buffer) => dispatch(call, withForm(head, body), body);
+        readBody(call.request, MAX_FORM, again, () => fail(requestTooLarge(MAX_FORM, undefined)));
+        return;
+      }
+      const { service } = destination;
+      if (service === undefined) throw dispatcher.unknown(destination);
+      const open = service.protocol.open(head);
+      const proceed = (body: Buffer) => void perform(service, open, call, body).catch(fail);
+      if (form !== undefined) proceed(form);
+      else {
+        const { maxRequest } = service;
+        readBody(call.request, maxRequest, proceed, () => fail(requestTooLarge(maxRequest, open.operation)));
+      }
+    } catch (error) {
+      fail(error);
     }
-    readBody(
-      request,
-      MAX_REQUEST,
-      (body) => {
-        perform(found, call, body).catch(fail);
-      },
-      () =>
-        fail(
-          new ApiError(
-            'RequestEntityTooLargeException',
-            `Request must be smaller than ${MAX_REQUEST} bytes for the ${found.operation.name} operation`,
-          ),
-        ),
-    );
   }
 
   return {
     handle(request, response) {
       const requestId = randomUUID();
-      const fail = (error: unknown) => sendError(response, requestId, error, log);
       try {
         // A sandbox is no browser, and calls the server by the relay's own address.
         if (relayAccount(request.socket) === undefined) guard.check(request);
@@ -101,15 +87,15 @@ export function createApi(ports: ApiPorts): Api {
         if (request.method === 'POST' && InvokeTargets.owns(url)) {
           invoke.handle(request, response, identity, requestId);
         } else if (url.startsWith(OPERATOR_PATH)) {
-          operator.handle(request, response, identity, requestId).catch(fail);
+          operator
+            .handle(request, response, identity, requestId)
+            .catch((error: unknown) => sendError(response, requestId, error, log, LAMBDA));
         } else {
-          const question = url.indexOf('?');
-          const path = question < 0 ? url : url.slice(0, question);
-          const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1));
-          dispatch({ request, response, requestId, identity, path, query }, fail);
+          dispatch({ request, response, requestId, identity }, headOf(request));
         }
       } catch (error) {
-        fail(error);
+        const destination = dispatcher.find(signedService(request), headOf(request)) ?? dispatcher.fallback;
+        sendError(response, requestId, error, log, destination);
       }
     },
   };
@@ -121,6 +107,33 @@ interface Call {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly identity: Identity;
-  readonly path: string;
-  readonly query: URLSearchParams;
+}
+
+function headOf({ method, url, headers }: IncomingMessage): RequestHead {
+  const question = url!.indexOf('?');
+  return {
+    method: method!,
+    path: question < 0 ? url! : url!.slice(0, question),
+    query: new URLSearchParams(question < 0 ? '' : url!.slice(question + 1)),
+    headers,
+  };
+}
+
+/** The service that a request says it is signed for; undefined where it has no signature. */
+function signedService(request: IncomingMessage): string | undefined {
+  return parseCredential(credentialOf(request) ?? '').service;
+}
+
+function isForm({ headers }: RequestHead): boolean {
+  return headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+}
+
+/** As if the form stood in the URL, which is as good a place for it. */
+function withForm(head: RequestHead, body: Buffer): RequestHead {
+  return { ...head, query: new URLSearchParams([...head.query, ...new URLSearchParams(body.toString())]) };
+}
+
+function requestTooLarge(limit: number, operation: string | undefined): ApiError {
+  const of = operation === undefined ? '' : ` for the ${operation} operation`;
+  return new ApiError('RequestEntityTooLargeException', `Request must be smaller than ${limit} bytes${of}`);
 }

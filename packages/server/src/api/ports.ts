@@ -1,4 +1,21 @@
+import type { BrowserGuard } from '../auth/browser-guard.ts';
+import type { Authenticator } from '../auth/identity.ts';
+import type { Functions } from '../functions/functions.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../invoke/invocation.ts';
+
+/** What the room needs of the others. */
+export interface ApiPorts {
+  readonly functions: Functions;
+  readonly invoker: Invoker;
+  readonly authenticator: Authenticator;
+  readonly guard: BrowserGuard;
+  readonly operator: OperatorPorts;
+  readonly log: FailureLog;
+  /** Executions that this installation runs at once at most; what GetAccountSettings says. */
+  readonly concurrency: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
 
 /** Runs functions. */
 export interface Invoker {

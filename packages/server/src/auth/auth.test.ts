@@ -75,7 +75,8 @@ test('dev mode, which checks no credentials, serves no address that others can r
   }
 });
 
-const refused = (error: unknown) => error instanceof ApiError && error.status === 403 && /Hint:/.test(error.message);
+const refused = (error: unknown) =>
+  error instanceof ApiError && error.code === 'AccessDeniedException' && /Hint:/.test(error.message);
 
 test('only names of this machine are good as Host', () => {
   const guard = new BrowserGuard('192.168.1.5');

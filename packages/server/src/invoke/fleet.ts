@@ -15,6 +15,8 @@ export interface FleetOptions {
   readonly logs: LogSink;
   readonly records: RecordSink;
   readonly credentialsFor: CredentialsFor;
+  /** Variables that tell a function where the services are that Hearth answers; none if absent. */
+  readonly endpointVariables?: readonly string[];
   readonly onLog: ServerLog;
   /** The machine's clock if absent. */
   readonly clock?: Clock;
@@ -120,6 +122,7 @@ export class Fleet implements AsyncDisposable {
       capacity: this.#capacity,
       logs,
       credentialsFor,
+      endpointVariables: options.endpointVariables ?? [],
       onLog,
       freezeAfterMs: options.freezeAfterMs ?? 5,
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,

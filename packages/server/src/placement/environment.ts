@@ -9,18 +9,21 @@ const RELAY_ENDPOINT = 'http://169.254.100.1:61080';
  * The whole environment of a sandbox's process: AWS's defaults, the function's own variables, and AWS's reserved ones,
  * later ones winning. Names and meaning are AWS's
  * (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime).
+ *
+ * @param endpointVariables which variables tell AWS's SDKs where a service is, for each service that Hearth answers.
  */
 export function sandboxEnvironment(
   spec: FunctionSpec,
   logStream: string,
   credentials: SessionCredentials,
+  endpointVariables: readonly string[],
 ): Record<string, string> {
   const own = spec.environment;
-  // A function that names an endpoint itself means it, for all services or for this one.
-  const callsBack = own['AWS_ENDPOINT_URL_LAMBDA'] === undefined && own['AWS_ENDPOINT_URL'] === undefined;
+  // A function that names an endpoint itself means it, for all services or for one.
+  const calledBack = own['AWS_ENDPOINT_URL'] === undefined ? endpointVariables : [];
   return {
     ...defaultEnvironment(spec.runtime),
-    ...(callsBack ? { AWS_ENDPOINT_URL_LAMBDA: RELAY_ENDPOINT } : {}),
+    ...Object.fromEntries(calledBack.map((variable) => [variable, RELAY_ENDPOINT])),
     ...own,
     ...constantEnvironment(spec.runtime),
     _HANDLER: spec.handler,

@@ -16,11 +16,13 @@ export type InitOutcome =
 export class Initialiser {
   readonly #clock: Clock;
   readonly #credentialsFor: CredentialsFor;
+  readonly #endpointVariables: readonly string[];
   readonly #waiting = new Map<Sandbox, (outcome: InitOutcome) => void>();
 
-  constructor(clock: Clock, credentialsFor: CredentialsFor) {
+  constructor(clock: Clock, credentialsFor: CredentialsFor, endpointVariables: readonly string[]) {
     this.#clock = clock;
     this.#credentialsFor = credentialsFor;
+    this.#endpointVariables = endpointVariables;
   }
 
   /**
@@ -37,7 +39,12 @@ export class Initialiser {
     const message: InitMessage = {
       runtime: spec.runtime,
       handler: spec.handler,
-      environment: sandboxEnvironment(spec, sandbox.logStream, this.#credentialsFor(spec.account)),
+      environment: sandboxEnvironment(
+        spec,
+        sandbox.logStream,
+        this.#credentialsFor(spec.account),
+        this.#endpointVariables,
+      ),
       functionName: spec.functionName,
       version: spec.version,
       memoryMb: spec.memoryMb,

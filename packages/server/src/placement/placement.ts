@@ -24,6 +24,8 @@ export interface PlacementOptions {
   readonly capacity: WarmingPool;
   readonly logs: LogSink;
   readonly credentialsFor: CredentialsFor;
+  /** Of the services that a function reaches here, see environment.ts. */
+  readonly endpointVariables: readonly string[];
   readonly onLog: ServerLog;
   /** See {@link IdleKeeper}. */
   readonly freezeAfterMs: number;
@@ -91,7 +93,7 @@ export class Placement implements AsyncDisposable {
       onBroken: (sandbox, error) => this.#onBroken(sandbox, error),
       onRoom: () => this.#waiting.retry(),
     });
-    this.#initialiser = new Initialiser(clock, options.credentialsFor);
+    this.#initialiser = new Initialiser(clock, options.credentialsFor, options.endpointVariables);
     this.#starter = new Starter({
       clock,
       logs: options.logs,

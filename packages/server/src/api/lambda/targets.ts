@@ -1,7 +1,7 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { Identity } from '../auth/identity.ts';
-import type { Functions } from '../functions/functions.ts';
-import { validate } from './validation.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { Functions } from '../../functions/functions.ts';
+import { LAMBDA } from './definition.ts';
 
 /** What one URL of Invoke runs. */
 export interface Target {
@@ -54,7 +54,10 @@ export class InvokeTargets {
     const segment = path.slice(PREFIX.length, path.indexOf('/', PREFIX.length));
     const qualifier = new URLSearchParams(question < 0 ? '' : url.slice(question + 1)).get('Qualifier') ?? undefined;
     const name = decode(segment);
-    validate('InvocationRequest', { FunctionName: name, ...(qualifier === undefined ? {} : { Qualifier: qualifier }) });
+    LAMBDA.validator.check('InvocationRequest', {
+      FunctionName: name,
+      ...(qualifier === undefined ? {} : { Qualifier: qualifier }),
+    });
     const { spec, invokedArn } = this.#functions.resolve(identity, name, qualifier);
     return { spec, invokedArn };
   }

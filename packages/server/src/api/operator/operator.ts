@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@hearth/protocol';
-import { relayAccount } from '../auth/relay.ts';
-import type { Identity } from '../auth/identity.ts';
-import type { Functions } from '../functions/functions.ts';
-import { parseFunctionName } from '../functions/function-name.ts';
-import { sendJson } from './answers.ts';
-import { CODE_PATH } from './code-link.ts';
-import type { CodeLinks } from './code-link.ts';
-import type { LogLine, OperatorPorts } from './ports.ts';
+import { relayAccount } from '../../auth/relay.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { Functions } from '../../functions/functions.ts';
+import { parseFunctionName } from '../../functions/function-name.ts';
+import { sendJson } from '../answers.ts';
+import { CODE_PATH } from '../lambda/code-link.ts';
+import type { CodeLinks } from '../lambda/code-link.ts';
+import type { LogLine, OperatorPorts } from '../ports.ts';
 
 /** What all of the operator's endpoints begin with. */
 export const OPERATOR_PATH = '/_hearth/';

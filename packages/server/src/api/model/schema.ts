@@ -1,10 +1,9 @@
 /**
- * Lambda's API as the AWS SDK for JavaScript describes it. This is the one file that knows how the SDK's schema
+ * An AWS service's API as its AWS SDK for JavaScript describes it. This is the one file that knows how the SDK's schema
  * objects are built; the rest of the room reads the plain descriptions below.
  *
  * Source of the schemas' form: @smithy/types, `schema/static-schemas.d.ts`, `schema.d.ts` and `traits.d.ts`.
  */
-import * as sdk from '@aws-sdk/client-lambda';
 
 export type Shape =
   | { readonly kind: 'string' | 'boolean' | 'number' | 'timestamp' | 'blob' | 'document' }
@@ -19,7 +18,7 @@ export interface Structure {
   readonly members: ReadonlyMap<string, Member>;
 }
 
-/** Where in an HTTP message a member travels. */
+/** Where in an HTTP message a member travels; always the body where the service's operations have no HTTP binding. */
 export type Location = 'body' | 'label' | 'header' | 'query' | 'payload' | 'status';
 
 export interface Member {
@@ -32,6 +31,14 @@ export interface Member {
 
 export interface Operation {
   readonly name: string;
+  readonly input: Structure;
+  readonly output: Structure;
+  /** Undefined in services whose operations all share one method and path. */
+  readonly http: HttpBinding | undefined;
+}
+
+/** Method, path and status of an operation. */
+export interface HttpBinding {
   readonly method: string;
   /** Of the path; `{Name}` stands for a member. */
   readonly segments: readonly string[];
@@ -39,12 +46,13 @@ export interface Operation {
   readonly query: ReadonlyMap<string, string>;
   /** HTTP status of success. */
   readonly status: number;
-  readonly input: Structure;
-  readonly output: Structure;
 }
 
 /** An error as the model has it. */
 export interface ModelledError {
+  /** The name over the wire; some differ from the error's in services of the query protocol. */
+  readonly code: string;
+  /** Of the answer: where the model doesn't say, 400 for what the caller can change and 500 for what it can't. */
   readonly status: number;
   /** `message` or `Message`: which one differs from error to error. */
   readonly messageMember: string;
@@ -161,47 +169,57 @@ function binding(name: string, traits: Traits): { location: Location; wireName: 
 }
 
 function readOperation(schema: Raw): Operation {
-  const [method, uri, status] = (schema[3] as { http: [string, string, number] }).http;
-  const [path, query] = uri.split('?');
   return {
     name: schema[2] as string,
-    method,
-    segments: path!.split('/').slice(1),
-    query: new Map(new URLSearchParams(query)),
-    status,
     input: shapeOf(schema[4]) as Structure,
     output: shapeOf(schema[5]) as Structure,
+    http: readBinding(schema[3] as Traits),
   };
+}
+
+function readBinding(traits: Traits): HttpBinding | undefined {
+  if (typeof traits === 'number' || !Array.isArray(traits['http'])) return undefined;
+  const [method, uri, status] = traits['http'] as [string, string, number];
+  const [path, query] = uri.split('?');
+  return { method, segments: path!.split('/').slice(1), query: new Map(new URLSearchParams(query)), status };
+}
+
+interface ErrorTraits {
+  readonly error: 'client' | 'server';
+  readonly httpError?: number;
+  readonly awsQueryError?: readonly [string, number];
 }
 
 function readError(schema: Raw): ModelledError {
   const members = schema[4] as readonly string[];
+  const { error, httpError, awsQueryError } = schema[3] as ErrorTraits;
   return {
-    status: (schema[3] as { httpError: number }).httpError,
+    code: awsQueryError?.[0] ?? (schema[2] as string),
+    status: awsQueryError?.[1] ?? httpError ?? (error === 'client' ? 400 : 500),
     messageMember: members.find((member) => member.toLowerCase() === 'message') ?? 'message',
     members,
   };
 }
 
-const schemas = Object.values(sdk).filter((value): value is Raw & typeof value => Array.isArray(value)) as Raw[];
+/** A service's API, everything by name. */
+export interface ServiceModel {
+  readonly operations: ReadonlyMap<string, Operation>;
+  readonly errors: ReadonlyMap<string, ModelledError>;
+  /** All structures that the SDK exports. */
+  readonly structures: ReadonlyMap<string, Structure>;
+}
 
-/** All operations of Lambda's API by name. */
-export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
-  schemas
-    .filter((schema) => schema[0] === KIND.operation)
-    .map((schema) => [schema[2] as string, readOperation(schema)]),
-);
-
-/** All errors of Lambda's API by name. */
-export const MODELLED_ERRORS: ReadonlyMap<string, ModelledError> = new Map(
-  schemas
-    .filter((schema) => schema[0] === KIND.error && typeof schema[3] === 'object')
-    .map((schema) => [schema[2] as string, readError(schema)]),
-);
-
-/** All structures that the SDK exports, by name. */
-export const STRUCTURES: ReadonlyMap<string, Structure> = new Map(
-  schemas
-    .filter((schema) => [KIND.structure, KIND.union, KIND.error].includes(schema[0] as 3))
-    .map((schema) => [schema[2] as string, shapeOf(schema) as Structure]),
-);
+/** @param sdk the module of a service's client, as `import * as sdk` gives it. */
+export function readModel(sdk: object): ServiceModel {
+  const schemas = Object.values(sdk).filter((value): value is Raw => Array.isArray(value));
+  const named = <T>(wanted: (schema: Raw) => boolean, read: (schema: Raw) => T): ReadonlyMap<string, T> =>
+    new Map(schemas.filter(wanted).map((schema) => [schema[2] as string, read(schema)]));
+  return {
+    operations: named((schema) => schema[0] === KIND.operation, readOperation),
+    errors: named((schema) => schema[0] === KIND.error && typeof schema[3] === 'object', readError),
+    structures: named(
+      (schema) => [KIND.structure, KIND.union, KIND.error].includes(schema[0] as 3),
+      (schema) => shapeOf(schema) as Structure,
+    ),
+  };
+}

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import type { InvokeCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
 import { ApiError } from '@hearth/protocol';
-import { ApiServer, zipOf } from './testing/api-server.ts';
+import { ApiServer, zipOf } from '../testing/api-server.ts';
 
 let server: ApiServer;
 let client: LambdaClient;

@@ -21,7 +21,7 @@ import {
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import type { CreateFunctionCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
-import { ApiServer, zipOf } from './testing/api-server.ts';
+import { ApiServer, zipOf } from '../testing/api-server.ts';
 
 let server: ApiServer;
 let client: LambdaClient;

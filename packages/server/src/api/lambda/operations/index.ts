@@ -1,3 +1,4 @@
+import type { AnyHandler } from '../../service.ts';
 import type { Context } from './operation.ts';
 import { createFunction } from './create-function.ts';
 import { deleteFunction } from './delete-function.ts';
@@ -11,11 +12,8 @@ import { untagResource } from './untag-resource.ts';
 import { updateFunctionCode } from './update-function-code.ts';
 import { updateFunctionConfiguration } from './update-function-configuration.ts';
 
-// An input is checked against the model's shape before it reaches its handler; TypeScript can't follow that from a name.
-type AnyHandler = (input: never, context: Context) => object | Promise<object>;
-
-/** The operations that are built, by name. Invoke has its own way (invoke.ts); any other is answered 501. */
-export const HANDLERS: ReadonlyMap<string, AnyHandler> = new Map<string, AnyHandler>([
+/** The operations that are built, by name. Invoke has its own way (../invoke.ts); any other is answered 501. */
+export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string, AnyHandler<Context>>([
   ['CreateFunction', createFunction],
   ['DeleteFunction', deleteFunction],
   ['GetAccountSettings', getAccountSettings],

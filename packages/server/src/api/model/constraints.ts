@@ -19,12 +19,14 @@ export interface Constraint {
   readonly sensitive?: boolean;
 }
 
-const table = JSON.parse(readFileSync(new URL('generated/constraints.json', import.meta.url), 'utf8')) as {
-  shapes: Record<string, Constraint>;
-};
+/** Every shape of a service by name. */
+export type Constraints = ReadonlyMap<string, Constraint>;
 
-/** Every shape by name. Made by scripts/generate-constraints.ts. */
-export const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(Object.entries(table.shapes));
+/** @param service the table's name in generated/; made by scripts/generate-constraints.ts. */
+export function readConstraints(service: string): Constraints {
+  const text = readFileSync(new URL(`generated/${service}.json`, import.meta.url), 'utf8');
+  return new Map(Object.entries((JSON.parse(text) as { shapes: Record<string, Constraint> }).shapes));
+}
 
 const patterns = new Map<string, RegExp>();
 

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
-import type { Identity } from '../auth/identity.ts';
-import type { Invocation, InvocationOutcome } from '../invoke/invocation.ts';
-import { readBody } from './body.ts';
-import { sendError, sendJson } from './answers.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
+import { readBody } from '../body.ts';
+import { send, sendError } from '../answers.ts';
 import { checkPayload, MAX_PAYLOAD } from './payload.ts';
-import type { FailureLog, Invoker } from './ports.ts';
+import type { FailureLog, Invoker } from '../ports.ts';
 import type { InvokeTargets, Target } from './targets.ts';
-import { validate } from './validation.ts';
+import { LAMBDA } from './definition.ts';
 
 /** Bytes of a response that are copied to travel with its head. */
 const JOINED = 16 * 1024;
@@ -30,7 +30,7 @@ export class InvokeOperation {
   }
 
   handle(request: IncomingMessage, response: ServerResponse, identity: Identity, requestId: string): void {
-    const fail = (error: unknown) => sendError(response, requestId, error, this.#log);
+    const fail = (error: unknown) => sendError(response, requestId, error, this.#log, LAMBDA);
     readBody(
       request,
       MAX_PAYLOAD,
@@ -67,7 +67,12 @@ export class InvokeOperation {
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
       if (type === 'DryRun') {
-        sendJson(response, requestId, 204, undefined, ['x-amz-executed-version', target.spec.version]);
+        send(response, requestId, {
+          status: 204,
+          headers: ['x-amz-executed-version', target.spec.version],
+          contentType: '',
+          body: undefined,
+        });
         return;
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
@@ -119,7 +124,7 @@ function decodeContext(context: string): string {
 }
 
 function check(type: string | undefined, logType: string | undefined): void {
-  validate('InvocationRequest', {
+  LAMBDA.validator.check('InvocationRequest', {
     // Checked with its URL; any name that is one will do here.
     FunctionName: 'f',
     ...(type === undefined ? {} : { InvocationType: type }),

@@ -1,5 +1,5 @@
 import type { FunctionConfiguration, UpdateFunctionCodeRequest } from '@aws-sdk/client-lambda';
-import { refuseUnsupported } from '../../functions/unsupported.ts';
+import { refuseUnsupported } from '../../../functions/unsupported.ts';
 import type { Handler } from './operation.ts';
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html */

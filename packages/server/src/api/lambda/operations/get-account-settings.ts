@@ -1,5 +1,5 @@
 import type { GetAccountSettingsRequest, GetAccountSettingsResponse } from '@aws-sdk/client-lambda';
-import { LIMITS } from '../../functions/limits.ts';
+import { LIMITS } from '../../../functions/limits.ts';
 import type { Handler } from './operation.ts';
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html */

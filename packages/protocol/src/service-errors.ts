@@ -1,0 +1,46 @@
+import type { ErrorEntry } from './errors.ts';
+
+/**
+ * Errors that only one of the services beside Lambda answers, or answers with another status than Lambda, by the
+ * service's name. Names and statuses are those of AWS's models (held against them by a test).
+ */
+export const SERVICE_ERRORS = {
+  logs: {
+    AccessDeniedException: {
+      status: 400,
+      fault: 'caller',
+      meaning: 'The request is refused: it names another account, comes from a web page, or lacks rights.',
+      cure: 'Use credentials of the account that owns the log group.',
+    },
+    InvalidParameterException: {
+      status: 400,
+      fault: 'caller',
+      meaning: "A parameter breaks a constraint of AWS's model, or its value can't be used.",
+      cure: 'Read the message: it names the parameter and what is allowed.',
+    },
+    ResourceNotFoundException: {
+      status: 400,
+      fault: 'caller',
+      meaning: 'There is no such log group or log stream for this account in this region.',
+      cure: 'A group appears with the first line that its function logs. Check the name, the region and the account.',
+    },
+    UnknownOperationException: {
+      status: 400,
+      fault: 'caller',
+      meaning: "The header X-Amz-Target names no operation of CloudWatch Logs' API.",
+      cure: 'Check the name of the operation and the version of the client.',
+    },
+  },
+  sts: {
+    UnknownOperationException: {
+      status: 400,
+      fault: 'caller',
+      meaning: "Action or Version name no operation of STS's API.",
+      cure: 'Check the name of the action; the version is 2011-06-15.',
+    },
+  },
+} as const satisfies Record<string, Record<string, ErrorEntry>>;
+
+type Services = typeof SERVICE_ERRORS;
+
+export type ServiceErrorCode = { [Service in keyof Services]: keyof Services[Service] }[keyof Services];
