@@ -5,22 +5,20 @@
 import * as fs from 'node:fs';
 import { dirname, basename, join } from 'node:path';
 import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/linux';
-import type { AgentConfig, ToAgent } from '@hearth/protocol';
+import { type AgentConfig, BUILT_IN_RUNTIME, type ToAgent } from '@hearth/protocol';
 import { CodeCache } from './code-cache/cache.ts';
 import { Link } from './link/link.ts';
 import { rehearse } from './rehearsal.ts';
 import { Relay } from './relay/relay.ts';
 import { Slots } from './sandbox/slots.ts';
 import { Sandboxes } from './sandboxes.ts';
-import { ZygoteClient } from './zygote/client.ts';
+import { Zygotes } from './zygote/zygotes.ts';
 
-const NODE = '/opt/hearth/node';
-const ZYGOTE = '/opt/hearth/dist/zygote.mjs';
 const NETNS = '/run/hearth/netns';
 
 const config = JSON.parse(process.env['HEARTH_AGENT'] ?? '') as AgentConfig;
 delete process.env['HEARTH_AGENT'];
-// For the zygote, which inherits it: V8's heap must survive a fork.
+// For the zygotes, which inherit it: V8's heap must survive a fork.
 installSeccomp(forkableFilter(architecture));
 
 const code = new CodeCache(join(config.disk, 'code'), (account, sha256, sink) => link.fetch(account, sha256, sink));
@@ -37,32 +35,40 @@ const slots = new Slots({
   network: config.network,
   wantVolumes: (numbers, sizeMb) => link.send({ type: 'want-volumes', slots: numbers, sizeMb }),
   serveApi: (slot, listener) => relay.serve(slot, listener),
-  warn: (message) => link.send({ type: 'log', level: 'warn', message }),
+  warn,
 });
 const link: Link = new Link(config.socket, config.token, handle, () => process.exit(0));
-const sandboxes = new Sandboxes(slots, code, (message) => link.send(message));
+const zygotes = new Zygotes({
+  paths: {
+    cgroup: config.cgroup,
+    socketDirectory: dirname(config.socket),
+    socketName: basename(config.socket),
+    netns: NETNS,
+  },
+  store: config.runtimes,
+  onDead: (sandbox, end) => sandboxes.died(sandbox, end),
+  onWarm: (runtime) => {
+    sandboxes
+      .keepSpares(runtime, otherSpares)
+      .catch((error: unknown) => warn(`no spare could be made: ${String(error)}`));
+  },
+  // Its children die with it: the instance has had its day.
+  onGone: (reason) => fail(new Error(reason)),
+  warn,
+});
+const sandboxes = new Sandboxes(slots, code, zygotes, (message) => link.send(message));
+let otherSpares = 0;
 
 async function start(message: ToAgent & { type: 'configure' }): Promise<void> {
-  const zygote = new ZygoteClient(
-    NODE,
-    ZYGOTE,
-    {
-      cgroup: config.cgroup,
-      socketDirectory: dirname(config.socket),
-      socketName: basename(config.socket),
-      netns: NETNS,
-    },
-    {
-      onDead: (sandbox, end) => sandboxes.died(sandbox, end),
-      // Its children die with it, and nothing can be made any more: the instance has had its day.
-      onGone: (reason) => fail(new Error(reason)),
-    },
-  );
+  otherSpares = message.otherSpares;
   slots.configure(message.slots, message.maxSlots);
+  const others = message.runtimes.filter((runtime) => runtime !== BUILT_IN_RUNTIME);
   // The zygote takes longer to start, and the agent has nothing else to do.
-  await Promise.all([zygote.warm, rehearse(join(config.disk, 'rehearsal'))]);
-  sandboxes.use(zygote);
-  await sandboxes.keepSpares(message.spares);
+  await Promise.all([zygotes.start(BUILT_IN_RUNTIME), rehearse(join(config.disk, 'rehearsal'))]);
+  await sandboxes.keepSpares(BUILT_IN_RUNTIME, message.spares);
+  for (const runtime of others) {
+    if (await zygotes.startIfPossible(runtime)) await sandboxes.keepSpares(runtime, otherSpares);
+  }
   link.send({ type: 'ready' });
 }
 
@@ -86,6 +92,10 @@ function handle(message: ToAgent): void {
     default:
       throw new Error(`unknown message ${JSON.stringify(message)}`);
   }
+}
+
+function warn(message: string): void {
+  link.send({ type: 'log', level: 'warn', message });
 }
 
 function fail(error: unknown): void {

@@ -2,17 +2,24 @@
 import { randomBytes } from 'node:crypto';
 import { close } from 'node:fs';
 import { O_RDONLY, openFd } from '@hearth/linux';
-import { cpuShare, type FromAgent, type FunctionSpec, type StartPath } from '@hearth/protocol';
+import {
+  BUILT_IN_RUNTIME,
+  cpuShare,
+  type FromAgent,
+  type FunctionSpec,
+  type RuntimeId,
+  type StartPath,
+} from '@hearth/protocol';
 import type { CodeCache } from './code-cache/cache.ts';
 import { execOrder } from './sandbox/exec.ts';
 import { type Gift, giveMounts } from './sandbox/mounts.ts';
 import { DEFAULT_VOLUME_MB, type Slot } from './sandbox/slot.ts';
 import type { Slots } from './sandbox/slots.ts';
-import type { SandboxEnd, ZygoteClient } from './zygote/client.ts';
+import { Spares } from './sandbox/spares.ts';
+import type { SandboxEnd } from './zygote/client.ts';
 import type { ExecOrder } from './zygote/orders.ts';
-
-/** The runtime that the zygote forks. */
-const RUNTIME = 'nodejs26.x';
+import { SANDBOX_NODE } from './zygote/root.ts';
+import type { Zygotes } from './zygote/zygotes.ts';
 
 /** What a spare may use before it is a function's. MB. */
 const SPARE_MEMORY_MB = 128;
@@ -28,44 +35,58 @@ interface Sandbox {
   mounts: number | undefined;
   /** Whether its `/tmp` is mounted. */
   hasVolume: boolean;
+  /** Path of the Node that it turns into, as the agent sees it; undefined where it has that already. */
+  readonly node: string | undefined;
   spec: FunctionSpec | undefined;
   ended: boolean;
+}
+
+interface Making {
+  runtime: RuntimeId;
+  volumeMb: number;
+  spare?: boolean;
+  exec?: ExecOrder;
 }
 
 export class Sandboxes {
   readonly #slots: Slots;
   readonly #code: CodeCache;
   readonly #send: (message: FromAgent) => void;
-  #zygote: ZygoteClient | undefined;
+  readonly #zygotes: Pick<Zygotes, 'get' | 'nodeOf' | 'startSoon'>;
   /** By the id they were announced with. */
   readonly #all = new Map<string, Sandbox>();
   /** Placed ones, by the server's id. */
   readonly #placed = new Map<string, Sandbox>();
   readonly #bySlot = new Map<number, Sandbox>();
-  readonly #spares: Sandbox[] = [];
+  readonly #spares = new Map<RuntimeId, Spares<Sandbox>>();
   /** Being made for the server, by its ids. */
   readonly #placing = new Set<string>();
   /** Of these, the ones that the server doesn't want any more. */
   readonly #unwanted = new Set<string>();
-  #spareTarget = 0;
-  #sparesComing = 0;
-  #refillTimer: NodeJS.Timeout | undefined;
 
-  constructor(slots: Slots, code: CodeCache, send: (message: FromAgent) => void) {
+  constructor(
+    slots: Slots,
+    code: CodeCache,
+    zygotes: Pick<Zygotes, 'get' | 'nodeOf' | 'startSoon'>,
+    send: (message: FromAgent) => void,
+  ) {
+    this.#zygotes = zygotes;
     this.#slots = slots;
     this.#code = code;
     this.#send = send;
   }
 
-  /** From now on sandboxes are forked from this zygote. */
-  use(zygote: ZygoteClient): void {
-    this.#zygote = zygote;
-  }
-
-  /** Keeps this many spares ready. Resolves when they are there for the first time. */
-  async keepSpares(count: number): Promise<void> {
-    this.#spareTarget = count;
-    await this.#refill();
+  /** Keeps this many spares of a runtime ready, whose zygote is warm. Resolves when they are there for the first time. */
+  async keepSpares(runtime: RuntimeId, count: number): Promise<void> {
+    const spares = new Spares<Sandbox>({
+      target: count,
+      make: () => this.#make({ runtime, volumeMb: DEFAULT_VOLUME_MB, spare: true }),
+      usable: (sandbox) => !sandbox.ended,
+      busy: () => this.#placing.size > 0,
+      warn: (message) => this.#send({ type: 'log', level: 'warn', message }),
+    });
+    this.#spares.set(runtime, spares);
+    await spares.fill();
   }
 
   /** The server's id of the sandbox in a slot. */
@@ -79,7 +100,6 @@ export class Sandboxes {
     const started = performance.now();
     this.#placing.add(id);
     try {
-      if (spec.runtime !== RUNTIME) throw new Error(`this instance has no ${spec.runtime}`);
       const cached = this.#code.has(spec.code.sha256);
       const coming = this.#obtain(spec);
       const code = await this.#codeFor(spec, coming);
@@ -94,7 +114,10 @@ export class Sandboxes {
       sandbox.spec = spec;
       this.#placed.set(id, sandbox);
       sandbox.slot.limitMemory(spec.memoryMb);
-      this.#giveMounts(sandbox, { source: code, target: '/var/task', readOnly: true });
+      const gifts: Gift[] = [{ source: code, target: '/var/task', readOnly: true }];
+      // It was forked from the zygote of another runtime, whose Node it would start.
+      if (sandbox.node !== undefined) gifts.push({ source: sandbox.node, target: SANDBOX_NODE, readOnly: true });
+      this.#giveMounts(sandbox, ...gifts);
       this.#send({
         type: 'placed',
         sandbox: id,
@@ -145,8 +168,7 @@ export class Sandboxes {
     // Nobody else holds its mounts any more: the kernel takes them down before this returns, and that takes milliseconds.
     if (sandbox.mounts !== undefined) close(sandbox.mounts);
     sandbox.mounts = undefined;
-    const spare = this.#spares.indexOf(sandbox);
-    if (spare >= 0) this.#spares.splice(spare, 1);
+    for (const spares of this.#spares.values()) spares.ended(sandbox);
     const { maxBytes, outOfMemory } = sandbox.slot.memoryStory();
     const maxMemoryMb = Math.ceil(maxBytes / 1024 / 1024);
     const reason = outOfMemory ? 'killed for want of memory' : `ended (${end.signal ?? end.code})`;
@@ -155,7 +177,6 @@ export class Sandboxes {
     void this.#slots.giveBack(sandbox.slot).finally(() => {
       this.#send({ type: 'lost', sandbox: sandbox.id, reason, exit: { ...end, outOfMemory }, maxMemoryMb });
     });
-    if (spare >= 0) this.#refillLater();
   }
 
   #kill(sandbox: Sandbox): void {
@@ -185,29 +206,28 @@ export class Sandboxes {
   }
 
   async #obtain(spec: FunctionSpec): Promise<{ sandbox: Sandbox; path: StartPath; reason: string }> {
-    const exec = execOrder(spec);
+    const { runtime, ephemeralStorageMb: volumeMb } = spec;
+    const canFork = this.#zygotes.get(runtime) !== undefined;
+    const exec = execOrder(spec, canFork);
     if (exec !== undefined) {
-      return {
-        sandbox: await this.#make(spec.ephemeralStorageMb, false, exec.order),
-        path: 'exec',
-        reason: exec.reason,
-      };
+      if (!canFork) this.#zygotes.startSoon(runtime);
+      return { sandbox: await this.#make({ runtime, volumeMb, exec: exec.order }), path: 'exec', reason: exec.reason };
     }
-    if (spec.ephemeralStorageMb !== DEFAULT_VOLUME_MB) {
-      const reason = `a /tmp of ${spec.ephemeralStorageMb} MB is not kept ready`;
-      return { sandbox: await this.#make(spec.ephemeralStorageMb, false), path: 'fork', reason };
+    if (volumeMb !== DEFAULT_VOLUME_MB) {
+      const reason = `a /tmp of ${volumeMb} MB is not kept ready`;
+      return { sandbox: await this.#make({ runtime, volumeMb }), path: 'fork', reason };
     }
-    const spare = this.#spares.pop();
-    if (spare !== undefined) {
-      this.#refillLater();
-      return { sandbox: spare, path: 'spare', reason: 'a spare was ready' };
-    }
-    return { sandbox: await this.#make(DEFAULT_VOLUME_MB, false), path: 'fork', reason: 'no spare was ready' };
+    const spare = this.#spares.get(runtime)?.take();
+    if (spare !== undefined) return { sandbox: spare, path: 'spare', reason: 'a spare was ready' };
+    return { sandbox: await this.#make({ runtime, volumeMb }), path: 'fork', reason: 'no spare was ready' };
   }
 
-  async #make(volumeMb: number, spare: boolean, exec?: ExecOrder): Promise<Sandbox> {
-    const zygote = this.#zygote;
-    if (zygote === undefined) throw new Error('the zygote is not ready');
+  /** What starts anew is forked from the zygote that is always there, and turns into the Node of its own runtime. */
+  async #make({ runtime, volumeMb, spare = false, exec }: Making): Promise<Sandbox> {
+    const forked = exec === undefined ? runtime : BUILT_IN_RUNTIME;
+    const zygote = this.#zygotes.get(forked);
+    if (zygote === undefined) throw new Error(`the zygote of ${forked} is not ready`);
+    const node = forked === runtime ? undefined : this.#zygotes.nodeOf(runtime);
     const slot = await this.#slots.take();
     const connection = randomBytes(8).toString('hex');
     const token = randomBytes(16).toString('hex');
@@ -218,6 +238,7 @@ export class Sandboxes {
       pid: 0,
       mounts: undefined,
       hasVolume: false,
+      node,
       spec: undefined,
       ended: false,
     };
@@ -242,36 +263,7 @@ export class Sandboxes {
       throw error;
     }
   }
-
-  /** After what the server waits for, but not later than if that never came to an end. */
-  #refillLater(waits = 0): void {
-    if (this.#refillTimer !== undefined) return;
-    this.#refillTimer = setTimeout(() => {
-      this.#refillTimer = undefined;
-      if (this.#placing.size > 0 && waits < MOST_WAITS) return this.#refillLater(waits + 1);
-      this.#refill().catch((error: unknown) => {
-        this.#send({ type: 'log', level: 'warn', message: `no spare could be made: ${String(error)}` });
-      });
-    }, REFILL_DELAY_MS).unref();
-  }
-
-  async #refill(): Promise<void> {
-    const missing = this.#spareTarget - this.#spares.length - this.#sparesComing;
-    const coming = Array.from({ length: Math.max(0, missing) }, async () => {
-      this.#sparesComing++;
-      try {
-        const sandbox = await this.#make(DEFAULT_VOLUME_MB, true);
-        if (!sandbox.ended) this.#spares.push(sandbox);
-      } finally {
-        this.#sparesComing--;
-      }
-    });
-    await Promise.all(coming);
-  }
 }
 
 /** Characters. */
 const MAX_REASON = 1_000;
-/** Spares are replaced a moment after one is taken, so that its first invocation has the processor to itself. */
-const REFILL_DELAY_MS = 5;
-const MOST_WAITS = 100;

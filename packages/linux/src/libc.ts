@@ -75,6 +75,7 @@ const openCall = libc.func('int open(const char*, int, int)');
 const openatCall = libc.func('int openat(int, const char*, int, int)');
 const closeCall = libc.func('int close(int)');
 const readCall = libc.func('long read(int, void*, ulong)');
+const recvCall = libc.func('long recv(int, void*, ulong, int)');
 const writeCall = libc.func('long write(int, const void*, ulong)');
 const pollCall = libc.func('int poll(void*, ulong, int)');
 const fchdirCall = libc.func('int fchdir(int)');
@@ -268,6 +269,12 @@ function closeRange(first: number, flags: number): void {
 /** Blocking read(2). @returns bytes read, 0 at the end. */
 export function readFd(fd: number, into: Buffer): number {
   return check(Number(readCall(fd, into, into.length)), 'read');
+}
+
+/** What a socket holds, without taking it off. @returns the bytes seen; 0 at its end. */
+export function peekFd(socket: number, into: Buffer): number {
+  const MSG_PEEK = 2;
+  return check(Number(recvCall(socket, into, into.length, MSG_PEEK)), 'recv');
 }
 
 /** write(2) until everything is written. */

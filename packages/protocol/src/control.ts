@@ -1,10 +1,20 @@
-import type { FunctionSpec } from './function-spec.ts';
+import type { FunctionSpec, RuntimeId } from './function-spec.ts';
 import type { StartPath } from './glossary.ts';
 
 /** Control messages on an agent's link, from the server to the agent. */
 export type ToAgent =
-  /** Sent once, first. `spares` are kept ready from then on. */
-  | { type: 'configure'; spares: number; slots: number; maxSlots: number }
+  /**
+   * Sent once, first. Zygotes of `runtimes` and of the built-in one are warmed; of that one `spares` are kept ready from
+   * then on, of each other `otherSpares` once its zygote is warm.
+   */
+  | {
+      type: 'configure';
+      runtimes: readonly RuntimeId[];
+      spares: number;
+      otherSpares: number;
+      slots: number;
+      maxSlots: number;
+    }
   /** The instance now belongs to this account. */
   | { type: 'assign'; account: string }
   /**

@@ -1,5 +1,8 @@
 /** Runtimes that Hearth can run, by AWS's identifiers; the first is what a function gets that names none. */
 export const RUNTIMES = ['nodejs26.x', 'nodejs24.x', 'nodejs22.x'] as const;
+
+/** The one whose Node is Hearth's own: it is there wherever Hearth is; the others are fetched when they are first used. */
+export const BUILT_IN_RUNTIME = 'nodejs26.x';
 export type RuntimeId = (typeof RUNTIMES)[number];
 
 /**

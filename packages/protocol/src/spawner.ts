@@ -45,6 +45,11 @@ export interface AgentConfig {
   volumes: string;
   /** Directory on a disk, for code. */
   disk: string;
+  /**
+   * A read-only directory that holds `RUNTIME/bin/node` for each runtime that the server has fetched, also later ones. Absent
+   * where the provider shares none: its instances run the built-in runtime only.
+   */
+  runtimes?: string;
   /** Absent where sandboxes get no network but their own loopback. */
   network?: AgentNetwork;
 }

@@ -21,6 +21,8 @@ export interface Parts {
   dist: string;
   /** A directory with `koffi` and its native part. */
   modules: string;
+  /** A directory with a folder for each runtime that the server has fetched. */
+  runtimes: string;
 }
 
 export interface InstanceOptions {
@@ -32,6 +34,9 @@ export interface InstanceOptions {
 }
 
 const MAX_PROCESSES = 32_768;
+
+/** Where fetched runtimes are, as the agent sees them. */
+export const RUNTIMES = '/opt/hearth/runtimes';
 
 /** While an instance boots and waits, others that work come first: it takes seconds of processor time to get it ready. */
 const WAITING_WEIGHT = 1 / 8;
@@ -123,6 +128,7 @@ export class LocalInstance {
       cgroup: { version: this.cgroup.version, directory: '/run/hearth/cgroup' },
       volumes: '/run/hearth/volumes',
       disk: '/var/hearth',
+      runtimes: RUNTIMES,
       network: this.#network.inside,
     };
     control.write(`${JSON.stringify(agent)}\n`);

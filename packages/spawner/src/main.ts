@@ -25,6 +25,7 @@ const parts: Parts = {
   node: process.execPath,
   dist: join(import.meta.dirname, '../../../dist'),
   modules: join(dirname(fileURLToPath(import.meta.resolve('koffi'))), '..'),
+  runtimes: join(data, 'runtimes'),
 };
 const installation = installationId(data);
 const directory = join(data, 'instances');
@@ -140,6 +141,7 @@ if (!quickenGroupMoves(join(data, 'groups'), cgroupName(installation))) {
 }
 network.open();
 fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+fs.mkdirSync(parts.runtimes, { recursive: true });
 pipe.on('close', () => void end(0));
 pipe.on('error', () => {});
 const requests = createInterface({ input: pipe });

@@ -1,35 +1,55 @@
 import { cpuShare, type FunctionSpec } from '@hearth/protocol';
 import type { ExecOrder } from '../zygote/orders.ts';
 
-/** Variables that a runtime reads when it starts: a forked one is past that. */
+/** Runs in the runtime's place, with its command line for arguments. */
+export const WRAPPER = 'AWS_LAMBDA_EXEC_WRAPPER';
+
+/** Variables that Node, its libraries or the loader read when a process starts: a forked one is past that. */
 const READ_AT_START = [
-  'NODE_OPTIONS',
+  WRAPPER,
+  'GLIBC_TUNABLES',
+  'LD_LIBRARY_PATH',
+  'LD_PRELOAD',
+  'NODE_COMPILE_CACHE',
+  'NODE_DEBUG',
   'NODE_EXTRA_CA_CERTS',
   'NODE_ICU_DATA',
+  'NODE_NO_WARNINGS',
+  'NODE_OPTIONS',
   'NODE_PENDING_DEPRECATION',
-  'LD_PRELOAD',
-  'LD_LIBRARY_PATH',
+  'NODE_PRESERVE_SYMLINKS',
+  'NODE_REDIRECT_WARNINGS',
+  'NODE_USE_ENV_PROXY',
+  'NODE_USE_SYSTEM_CA',
+  'NODE_V8_COVERAGE',
+  'OPENSSL_CONF',
+  'SSL_CERT_DIR',
+  'SSL_CERT_FILE',
   'TZ',
+  'UV_THREADPOOL_SIZE',
 ];
 
 /**
  * Whether a function's runtime must be started anew instead of forked, and how.
  *
+ * @param canFork whether the instance has a warm zygote of its runtime.
  * @returns undefined where forking serves.
  */
-export function execOrder(spec: FunctionSpec): { order: ExecOrder; reason: string } | undefined {
+export function execOrder(spec: FunctionSpec, canFork: boolean): { order: ExecOrder; reason: string } | undefined {
   const names = READ_AT_START.filter((name) => spec.environment[name] !== undefined);
-  if (names.length === 0) return undefined;
-  const environment = Object.fromEntries(names.map((name) => [name, spec.environment[name] ?? '']));
-  return {
-    order: { environment, options: runtimeOptions(spec.memoryMb) },
-    reason: `the function sets ${names.join(', ')}, which the runtime reads when it starts`,
-  };
+  if (names.length === 0 && canFork) return undefined;
+  const reason =
+    names.length === 0
+      ? `the instance has no warm zygote of ${spec.runtime} yet`
+      : `the function sets ${names.join(', ')}, which the runtime reads when it starts`;
+  return { order: { options: runtimeOptions(spec) }, reason };
 }
 
-/** Heap limits that suit the function's memory; a single processor's worth of threads where it has no more. */
-function runtimeOptions(memoryMb: number): string[] {
-  const oldSpace = Math.floor(memoryMb * 0.6);
-  const threads = cpuShare(memoryMb) > 1 ? [] : ['--v8-pool-size=1'];
-  return [`--max-old-space-size=${oldSpace}`, '--max-semi-space-size=8', '--no-warnings', ...threads];
+/** Heap limits that suit the function's memory, unless it sets them itself; a single processor's worth of threads where it has no more. */
+function runtimeOptions({ memoryMb, environment }: FunctionSpec): string[] {
+  const own = (environment['NODE_OPTIONS'] ?? '').replaceAll('_', '-');
+  const options = [`--max-old-space-size=${Math.floor(memoryMb * 0.6)}`, '--max-semi-space-size=8'];
+  if (cpuShare(memoryMb) <= 1) options.push('--v8-pool-size=1');
+  // What stands on the command line would win over NODE_OPTIONS.
+  return [...options.filter((option) => !own.includes(option.slice(0, option.indexOf('=')))), '--no-warnings'];
 }

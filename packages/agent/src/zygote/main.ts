@@ -16,7 +16,6 @@ import {
   closeFd,
   connectUnix,
   dropCapabilityBounds,
-  execve,
   exitNow,
   fork,
   O_RDONLY,
@@ -37,10 +36,8 @@ import { becomeSandbox, type Handles, MASKED } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
-import { enterHostRoot, RUNTIME, SANDBOX_NODE } from './root.ts';
-
-/** AWS's name of the runtime that is forked here. */
-const RUNTIME_NAME = 'nodejs26.x';
+import { enterHostRoot } from './root.ts';
+import { startAnew } from './start-anew.ts';
 
 const self = koffi.load(null);
 const defaultLoop = self.func('void* uv_default_loop()');
@@ -72,12 +69,12 @@ await warmUp({ connect: connectUnix });
 const collectGarbage = compact();
 // Once more: what code has learned of its own use has moved or gone.
 await warmUp({ connect: connectUnix, rounds: 2 });
-prepareSandboxes(RUNTIME_NAME);
+prepareSandboxes(paths.runtime);
 collectGarbage({ type: 'minor', execution: 'sync' });
 // What was collected is finalised in the next turns of the event loop: here, once, and not in every fork.
 for (let turn = 0; turn < 3; turn++) await nextTurn();
 unshare(CLONE_NEWNS);
-enterHostRoot('/run/hearth/root');
+enterHostRoot('/run/hearth/root', paths.node);
 // What forks inherit as it is: no capability that an exec could give, no core files.
 dropCapabilityBounds();
 setLimit('core', 0);
@@ -119,13 +116,7 @@ function child(order: ForkOrder): void {
       exitNow(1);
     }
   }
-  if (order.exec !== undefined) {
-    const { environment, options } = order.exec;
-    // The server speaks first once /var/task is mounted. Node may read that as it starts: NODE_OPTIONS can name files there.
-    pollReadable([stream]);
-    const argv = ['node', ...options, `${RUNTIME}/exec.mjs`];
-    execve(SANDBOX_NODE, argv, { ...environment, HEARTH_FD: String(stream) }, [0, 1, 2, stream]);
-  }
+  if (order.exec !== undefined) startAnew(order.exec, stream);
   // Always the first of its own pid namespace.
   runSandbox({ fd: stream, seed, exit: exitNow, limitMemory: limitHeap, pid: 1, spare: order.spare });
 }

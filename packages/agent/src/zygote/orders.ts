@@ -1,5 +1,7 @@
 /** What agent and zygote say to each other: JSON lines on two pipes. */
 
+import type { RuntimeId } from '@hearth/protocol';
+
 /** Agent to zygote. */
 export interface ForkOrder {
   sandbox: string;
@@ -13,8 +15,6 @@ export interface ForkOrder {
 }
 
 export interface ExecOrder {
-  /** Variables that must be there when the runtime starts, such as NODE_OPTIONS. */
-  environment: Record<string, string>;
   /** Options for the runtime itself. */
   options: string[];
 }
@@ -31,8 +31,11 @@ export type ZygoteEvent =
 export const ORDERS_FD = 3;
 export const EVENTS_FD = 4;
 
-/** Paths in an instance that the zygote opens before it loses sight of them. */
+/** What a zygote is told when it starts: what it is, and paths in an instance that the zygote opens before it loses sight of them. */
 export interface ZygotePaths {
+  runtime: RuntimeId;
+  /** The runtime's Node. */
+  node: string;
   cgroup: { version: 1 | 2; directory: string };
   /** Directory of the server's socket, and its name there. */
   socketDirectory: string;

@@ -26,8 +26,12 @@ const READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 export const SANDBOX_NODE = '/var/lang/bin/node';
 export const RUNTIME = '/var/runtime';
 
-/** Enters the image for good: this process, in a mount namespace of its own, sees nothing else from now on. */
-export function enterHostRoot(stage: string): void {
+/**
+ * Enters the image for good: this process, in a mount namespace of its own, sees nothing else from now on.
+ *
+ * @param stage an empty directory to build it on. @param node path of the language runtime.
+ */
+export function enterHostRoot(stage: string, node: string): void {
   mount(null, '/', null, MS_PRIVATE | MS_REC);
   mount('root', stage, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=755,size=1m');
   const at = (path: string): string => join(stage, path);
@@ -46,7 +50,7 @@ export function enterHostRoot(stage: string): void {
   mount('proc', directory('proc'), 'proc', MS_NOSUID | MS_NODEV);
   directory('var/lang/bin');
   fs.writeFileSync(at(SANDBOX_NODE), '');
-  bindMount('/opt/hearth/node', at(SANDBOX_NODE), READ_ONLY);
+  bindMount(node, at(SANDBOX_NODE), READ_ONLY);
   bindMount('/opt/hearth/dist/runtime', directory(RUNTIME), READ_ONLY);
   for (const name of ['tmp', 'var/task', 'opt', 'root', 'run', 'mnt']) directory(name);
   // The image as a whole is read-only; what is mounted on it keeps its own mode.

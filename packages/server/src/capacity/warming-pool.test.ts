@@ -22,6 +22,7 @@ class Subject implements AsyncDisposable {
       instanceCpus: 1,
       spares: 1,
       slots: 1,
+      runtimes: () => [],
       maxSandboxes: 4,
       maxMemoryMb: 2048,
       onLog: (_level, message) => this.errors.push(message),

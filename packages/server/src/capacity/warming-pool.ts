@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { RuntimeId } from '@hearth/protocol';
 import type { Clock, Timer } from '../instances/clock.ts';
 import { ProviderError } from '../instances/provider.ts';
 import type { Instance, InstanceRequest, Provider } from '../instances/provider.ts';
@@ -14,6 +15,8 @@ export interface CapacityOptions {
   /** Size of each instance of the pool. */
   readonly instanceMemoryMb: number;
   readonly instanceCpus: number;
+  /** Whose zygotes a new instance of the pool boots with, beside the built-in one's. */
+  readonly runtimes: () => readonly RuntimeId[];
   readonly spares: number;
   readonly slots: number;
   readonly maxSandboxes: number;
@@ -174,7 +177,8 @@ export class WarmingPool implements AsyncDisposable {
     const { provider, instanceMemoryMb, instanceCpus, spares, slots, maxSandboxes } = this.#options;
     const id = `i-${randomBytes(6).toString('hex')}`;
     const cpus = Math.max(instanceCpus, (instanceCpus * memoryMb) / instanceMemoryMb);
-    const request: InstanceRequest = { id, memoryMb, cpus, spares, slots, maxSandboxes };
+    const runtimes = this.#options.runtimes();
+    const request: InstanceRequest = { id, memoryMb, cpus, runtimes, spares, slots, maxSandboxes };
     this.#memory.set(id, memoryMb);
     try {
       const instance = await provider.make(request, this.#abort.signal);

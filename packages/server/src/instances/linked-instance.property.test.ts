@@ -101,7 +101,7 @@ function makeSubject(): Subject {
   const reports: Subject['reports'] = [];
   const instance = new LinkedInstance({
     provider: 'test',
-    request: { id: 'i-1', memoryMb: 512, cpus: 1, spares: 1, slots: 1, maxSandboxes: 4 },
+    request: { id: 'i-1', memoryMb: 512, cpus: 1, runtimes: [], spares: 1, slots: 1, maxSandboxes: 4 },
     token: 'secret',
     clock,
     code,

@@ -26,7 +26,7 @@ class Subject implements AsyncDisposable {
   constructor(onRelay: LinkedInstanceOptions['onRelay'] = (stream) => stream.destroy()) {
     this.instance = new LinkedInstance({
       provider: 'test',
-      request: { id: 'i-1', memoryMb: 512, cpus: 1, spares: 1, slots: 1, maxSandboxes: 4 },
+      request: { id: 'i-1', memoryMb: 512, cpus: 1, runtimes: [], spares: 1, slots: 1, maxSandboxes: 4 },
       token: 'secret',
       clock: this.clock,
       code: new MemoryCode(),

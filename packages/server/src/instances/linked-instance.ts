@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { FromAgent } from '@hearth/protocol';
+import { type FromAgent, RUNTIMES } from '@hearth/protocol';
 import { AgentLink } from './agent-link.ts';
 import type { Clock } from './clock.ts';
 import type { CodeSource } from './code-transfer.ts';
@@ -19,6 +19,9 @@ const HOLD_MS = 5_000;
 const MAX_VOLUME_MB = 10_240;
 /** The next sandbox of a slot may be announced before the end of the last one is told. */
 const MAX_ANNOUNCED_PER_SLOT = 2;
+
+/** Spares of each runtime but the built-in one: with 1,000 sandboxes their slots still fit into an instance's network. */
+const MOST_OTHER_SPARES = 4;
 
 export interface LinkedInstanceOptions {
   readonly provider: string;
@@ -161,6 +164,15 @@ export class LinkedInstance implements Instance {
     await this.#remove();
   }
 
+  get #otherSpares(): number {
+    return Math.min(this.#options.request.spares, MOST_OTHER_SPARES);
+  }
+
+  get #maxSlots(): number {
+    const { maxSandboxes, spares } = this.#options.request;
+    return maxSandboxes + spares + (RUNTIMES.length - 1) * this.#otherSpares;
+  }
+
   #remove(): Promise<void> {
     return (this.#removed ??= this.#options.remove());
   }
@@ -185,8 +197,9 @@ export class LinkedInstance implements Instance {
       onMessage: (message) => this.#onMessage(message),
       onClosed: (reason) => this.lose(reason),
     });
-    const { spares, slots, maxSandboxes } = this.#options.request;
-    this.#link.send({ type: 'configure', spares, slots, maxSlots: maxSandboxes + spares });
+    const { runtimes, spares, slots } = this.#options.request;
+    const otherSpares = this.#otherSpares;
+    this.#link.send({ type: 'configure', runtimes, spares, otherSpares, slots, maxSlots: this.#maxSlots });
     if (this.#account !== undefined) this.#link.send({ type: 'assign', account: this.#account });
   }
 
@@ -219,8 +232,7 @@ export class LinkedInstance implements Instance {
 
   /** The spawner acts on these numbers with privileges: only what a well-behaved agent asks for gets there. */
   #makeVolumes(slots: number[], sizeMb: number): void {
-    const { spares, maxSandboxes } = this.#options.request;
-    const known = (slot: number): boolean => Number.isInteger(slot) && slot >= 0 && slot < maxSandboxes + spares;
+    const known = (slot: number): boolean => Number.isInteger(slot) && slot >= 0 && slot < this.#maxSlots;
     if (!Array.isArray(slots) || !slots.every(known) || !(sizeMb >= 1 && sizeMb <= MAX_VOLUME_MB)) {
       return this.lose('the agent asked for volumes that no sandbox needs');
     }

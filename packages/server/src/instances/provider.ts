@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { FromAgent, ToAgent } from '@hearth/protocol';
+import type { FromAgent, RuntimeId, ToAgent } from '@hearth/protocol';
 
 /** What makes instances. `local` makes them of Linux namespaces; every provider passes `conformance/`. */
 export interface Provider extends AsyncDisposable {
@@ -16,7 +16,9 @@ export interface InstanceRequest {
   /** Hard limit on everything inside, agent and zygote included. */
   readonly memoryMb: number;
   readonly cpus: number;
-  /** Spares that the agent keeps ready. */
+  /** Whose zygotes are warm when the instance is ready; the built-in one's is in any case. */
+  readonly runtimes: readonly RuntimeId[];
+  /** Spares of the built-in runtime that the agent keeps ready; of others fewer. */
   readonly spares: number;
   /** Clean slots that the agent keeps ready beside the spares: what a burst takes at once. */
   readonly slots: number;

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import type { FunctionSpec, InstanceState, SandboxState } from '@hearth/protocol';
+import type { FunctionSpec, InstanceState, RuntimeId, SandboxState } from '@hearth/protocol';
 import { WarmingPool } from '../capacity/warming-pool.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
 import { Placement } from '../placement/placement.ts';
-import type { CredentialsFor, LogSink, ServerLog } from '../placement/ports.ts';
+import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -27,6 +27,10 @@ export interface FleetOptions {
   readonly instanceCpus: number;
   /** All instances together. */
   readonly maxMemoryMb: number;
+  /** Whose zygotes an instance boots with, beside the built-in one's; none if absent. */
+  readonly warmRuntimes?: () => readonly RuntimeId[];
+  /** Undefined where this runtime can be used; else resolves when it can, and rejects where it can't. All can be, if absent. */
+  readonly runtimeComing?: RuntimeComing;
   /** Spares kept ready in each instance; 4 if absent. */
   readonly spares?: number;
   /** Clean slots kept ready in each instance beside the spares; 16 if absent. */
@@ -110,6 +114,7 @@ export class Fleet implements AsyncDisposable {
       warm: options.warmInstances ?? 2,
       instanceMemoryMb: options.instanceMemoryMb,
       instanceCpus: options.instanceCpus,
+      runtimes: options.warmRuntimes ?? (() => []),
       spares: options.spares ?? 4,
       slots: options.slots ?? 16,
       maxSandboxes: options.maxSandboxes ?? 1_000,
@@ -123,6 +128,7 @@ export class Fleet implements AsyncDisposable {
       logs,
       credentialsFor,
       endpointVariables: options.endpointVariables ?? [],
+      runtimeComing: options.runtimeComing ?? (() => undefined),
       onLog,
       freezeAfterMs: options.freezeAfterMs ?? 5,
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,

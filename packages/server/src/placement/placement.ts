@@ -13,7 +13,7 @@ import type { Rung } from './ladder.ts';
 import type { LineOptions, PatientRequest } from './line.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
-import type { CredentialsFor, LogSink, ServerLog } from './ports.ts';
+import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
 import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 import { Starter } from './starter.ts';
@@ -26,6 +26,7 @@ export interface PlacementOptions {
   readonly credentialsFor: CredentialsFor;
   /** Of the services that a function reaches here, see environment.ts. */
   readonly endpointVariables: readonly string[];
+  readonly runtimeComing: RuntimeComing;
   readonly onLog: ServerLog;
   /** See {@link IdleKeeper}. */
   readonly freezeAfterMs: number;
@@ -167,10 +168,12 @@ export class Placement implements AsyncDisposable {
    * `initialising` if it is new, `executing` if another request has just finished with it.
    *
    * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
-   * sandboxes or instances can't be made, InvalidParameterValueException where the function can't fit anywhere.
+   * sandboxes or instances can't be made or the runtime can't be had, InvalidParameterValueException where the function can't fit anywhere.
    */
   place(spec: FunctionSpec): Promise<Sandbox> {
     if (this.#closed) return Promise.reject(stopping());
+    const coming = this.#options.runtimeComing(spec.runtime);
+    if (coming !== undefined) return coming.then(() => this.place(spec));
     const { maxMemoryMb } = this.#options.capacity;
     if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
       const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;

@@ -1,3 +1,5 @@
+import type { RuntimeId } from '@hearth/protocol';
+
 /** Where the log of a sandbox goes. */
 export interface LogSink {
   /** `stream` is AWS's name of a log stream, `YYYY/MM/DD/[VERSION]hex32`. */
@@ -23,6 +25,12 @@ export interface SessionCredentials {
 
 /** Credentials with which function code acts as its own account. */
 export type CredentialsFor = (account: string) => SessionCredentials;
+
+/**
+ * Undefined where a runtime's binary is there. Else it is being fetched: resolves when it is there; rejects with an ApiError where
+ * it can't be fetched now.
+ */
+export type RuntimeComing = (runtime: RuntimeId) => Promise<void> | undefined;
 
 /** The server's own log. */
 export type ServerLog = (level: 'info' | 'warn' | 'error', message: string) => void;

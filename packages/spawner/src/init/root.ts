@@ -10,7 +10,7 @@ import {
   MS_NODEV,
   MS_NOSUID,
 } from '@hearth/linux';
-import type { InitConfig } from '../instance.ts';
+import { type InitConfig, RUNTIMES } from '../instance.ts';
 import { writeEtc } from './etc.ts';
 
 /** Paths inside the instance. */
@@ -51,6 +51,8 @@ export function buildRoot({ stage, uid, parts, socket, volumes, disk, cgroups }:
   directory('opt/hearth');
   bindMount(parts.node, file('opt/hearth/node'), READ_ONLY);
   bindMount(parts.dist, directory('opt/hearth/dist'), READ_ONLY);
+  // The directory itself, so that what the server fetches later is here too.
+  bindMount(parts.runtimes, directory(RUNTIMES), READ_ONLY);
   directory('opt/hearth/node_modules');
   for (const name of ['koffi', '@koromix']) {
     bindMount(join(parts.modules, name), directory(`opt/hearth/node_modules/${name}`), READ_ONLY);

@@ -36,6 +36,7 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
     id: `i-${randomUUID().slice(0, 8)}`,
     memoryMb: 1024,
     cpus: 1,
+    runtimes: [],
     spares: 2,
     slots: 2,
     maxSandboxes: 16,

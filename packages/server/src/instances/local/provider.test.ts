@@ -47,7 +47,7 @@ class Subject implements AsyncDisposable {
   }
 
   make() {
-    const size = { memoryMb: 256, cpus: 1, spares: 1, slots: 1, maxSandboxes: 4 };
+    const size = { memoryMb: 256, cpus: 1, runtimes: [], spares: 1, slots: 1, maxSandboxes: 4 };
     return this.provider.make({ id: `i-${this.asked.length}`, ...size });
   }
 

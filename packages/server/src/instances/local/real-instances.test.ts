@@ -17,7 +17,7 @@ test("an agent sees nothing of the server's files: code comes over its link", { 
   await using subject = await RealSubject.open();
   fs.mkdirSync(join(subject.data, 'blobs'));
   for (const path of ['functions.db', 'blobs/canary']) fs.writeFileSync(join(subject.data, path), 'secret');
-  const size = { memoryMb: 512, cpus: 1, spares: 1, slots: 1, maxSandboxes: 4 };
+  const size = { memoryMb: 512, cpus: 1, runtimes: [], spares: 1, slots: 1, maxSandboxes: 4 };
   const [instance] = await Promise.all(['i-1', 'i-2'].map((id) => subject.provider.make({ id, ...size })));
   const agent = subject.agentOf(instance!);
 
@@ -28,11 +28,17 @@ test("an agent sees nothing of the server's files: code comes over its link", { 
     .flatMap((line) => line.split(' ')[3] ?? [])
     // In a chroot more stands before it.
     .flatMap((root) => (root.includes(subject.data) ? root.slice(root.indexOf(subject.data)) : []));
+  // Fetched runtimes are the same for everybody, and nobody in an instance may write there.
   assert.deepEqual(
     mounted.toSorted(),
-    ['instances/i-1/disk', 'instances/i-1/volumes', 'run/i-1.sock'].map((path) => join(subject.data, path)),
+    ['instances/i-1/disk', 'instances/i-1/volumes', 'run/i-1.sock', 'runtimes'].map((path) => join(subject.data, path)),
   );
   const root = `/proc/${agent}/root`;
+  assert.match(
+    fs.readFileSync(`/proc/${agent}/mountinfo`, 'utf8'),
+    / \/opt\/hearth\/runtimes ro,nosuid,nodev/,
+    'the runtimes are mounted read-only',
+  );
   assert.equal(fs.existsSync(join(root, subject.data)), false);
   const names = fs
     .readdirSync(root)
@@ -65,6 +71,7 @@ test('an instance comes up whatever umask its spawner was started with', { skip:
       id: 'i-1',
       memoryMb: 512,
       cpus: 1,
+      runtimes: [],
       spares: 1,
       slots: 1,
       maxSandboxes: 4,

@@ -1,0 +1,67 @@
+/** Keeps sandboxes of one runtime ready ahead of demand. */
+
+/** A spare is replaced a moment after it is taken, so that its first invocation has the processor to itself. */
+const REFILL_DELAY_MS = 5;
+const MOST_WAITS = 100;
+
+export interface SparesOptions<T> {
+  /** How many are kept. */
+  target: number;
+  make: () => Promise<T>;
+  /** Whether one can still be used. */
+  usable: (spare: T) => boolean;
+  /** Whether the server waits for something that should come first. */
+  busy: () => boolean;
+  warn: (message: string) => void;
+}
+
+export class Spares<T> {
+  readonly #options: SparesOptions<T>;
+  readonly #ready: T[] = [];
+  #coming = 0;
+  #refillTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: SparesOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The one made last, which is replaced later; undefined where none is ready. */
+  take(): T | undefined {
+    const spare = this.#ready.pop();
+    if (spare !== undefined) this.#refillLater();
+    return spare;
+  }
+
+  /** A sandbox has ended: if it was one of these, another takes its place. */
+  ended(spare: T): void {
+    const index = this.#ready.indexOf(spare);
+    if (index < 0) return;
+    this.#ready.splice(index, 1);
+    this.#refillLater();
+  }
+
+  /** Makes all that are missing. */
+  async fill(): Promise<void> {
+    const missing = this.#options.target - this.#ready.length - this.#coming;
+    const coming = Array.from({ length: Math.max(0, missing) }, async () => {
+      this.#coming++;
+      try {
+        const spare = await this.#options.make();
+        if (this.#options.usable(spare)) this.#ready.push(spare);
+      } finally {
+        this.#coming--;
+      }
+    });
+    await Promise.all(coming);
+  }
+
+  /** After what the server waits for, but not later than if that never came to an end. */
+  #refillLater(waits = 0): void {
+    if (this.#refillTimer !== undefined) return;
+    this.#refillTimer = setTimeout(() => {
+      this.#refillTimer = undefined;
+      if (this.#options.busy() && waits < MOST_WAITS) return this.#refillLater(waits + 1);
+      this.fill().catch((error: unknown) => this.#options.warn(`no spare could be made: ${String(error)}`));
+    }, REFILL_DELAY_MS).unref();
+  }
+}
