@@ -7,6 +7,7 @@ import {
   cpuShare,
   type FromAgent,
   type FunctionSpec,
+  PackageError,
   type RuntimeId,
   type StartPath,
 } from '@hearth/protocol';
@@ -131,7 +132,8 @@ export class Sandboxes {
       // Names from the archive stand in it, which may be as long as a frame.
       const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
       this.#placed.delete(id);
-      this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0 });
+      const brokenPackage = error instanceof PackageError;
+      this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0, brokenPackage });
     } finally {
       this.#placing.delete(id);
       this.#unwanted.delete(id);

@@ -50,7 +50,15 @@ export type FromAgent =
       times: PlaceTimes;
     }
   /** The sandbox is gone, or was never made; its slot is clean again. */
-  | { type: 'lost'; sandbox: string; reason: string; exit: SandboxExit | null; maxMemoryMb: number }
+  | {
+      type: 'lost';
+      sandbox: string;
+      reason: string;
+      exit: SandboxExit | null;
+      maxMemoryMb: number;
+      /** It was never made, because its code can't be unpacked: to try again is of no use. */
+      brokenPackage?: boolean;
+    }
   /** Answer to `measure`. */
   | { type: 'usage'; sandboxes: { sandbox: string; usedBytes: number; maxBytes: number }[] }
   /** The agent wants code over this link, on stream `stream`; answered by chunks and `end`, or `error`. */

@@ -7,3 +7,4 @@ export * from './control.ts';
 export * from './spawner.ts';
 export * from './errors.ts';
 export * from './service-errors.ts';
+export * from './package-audit.ts';

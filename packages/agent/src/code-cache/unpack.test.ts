@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Yard } from './testing/yard.ts';
-import { EXECUTABLE, FILE, LINK, type TestEntry, zipOf } from './testing/zip.ts';
+import { EXECUTABLE, LINK, type TestEntry, zipOf } from './testing/zip.ts';
 import { unpack } from './unpack.ts';
 
 const usual = fs.readdirSync('/proc/self/fd').length;
@@ -128,7 +128,7 @@ const REFUSED: Record<string, { entries: TestEntry[]; because: RegExp }> = {
   'a directory that climbs out': { entries: [{ name: '../outside/new/' }], because: /invalid relative path/ },
   'an absolute path': { entries: [{ name: '/tmp/hearth-evil' }], because: /absolute path/ },
   "a drive's path": { entries: [{ name: 'C:/evil' }], because: /absolute path/ },
-  'a zero in a name': { entries: [{ name: 'a\0b' }], because: /null bytes/ },
+  'a zero in a name': { entries: [{ name: 'a\0b' }], because: /zero in it/ },
   'a file in the place of the target': { entries: [{ name: '.' }], because: /no name/ },
   'a file without a name': { entries: [{ name: '' }], because: /no name/ },
   'a link in the place of the target': { entries: [{ name: './.', data: OUTSIDE, mode: LINK }], because: /no name/ },
@@ -176,8 +176,8 @@ const REFUSED: Record<string, { entries: TestEntry[]; because: RegExp }> = {
     entries: [{ name: 'a', data: 'x'.repeat(4097), mode: LINK }],
     because: /link a is too long/,
   },
-  'a name longer than Linux takes': { entries: [{ name: 'x'.repeat(256) }], because: /name too long/ },
-  'a path longer than Linux takes': { entries: [{ name: 'x/'.repeat(2100) }], because: /ENAMETOOLONG/ },
+  'a name longer than Linux takes': { entries: [{ name: 'x'.repeat(256) }], because: /the name x+\.\.\. is too long/ },
+  'a path longer than Linux takes': { entries: [{ name: 'x/'.repeat(2100) }], because: /the path .* is too long/ },
   'an encrypted file': { entries: [{ name: 'a', data: 'x', flags: 1 }], because: /encrypted/ },
   'a strongly encrypted file': { entries: [{ name: 'a', data: 'x', flags: 0x41 }], because: /encryption/ },
   'a compression that nobody knows': {
@@ -280,16 +280,14 @@ test('what is refused before it is read leaves no stream behind that fails later
   const hear = (error: unknown): unknown => late.push(error);
   process.on('uncaughtException', hear);
   try {
-    for (const mode of [FILE, LINK]) {
-      await assert.rejects(
-        yard.unpack([{ name: 'a/' }, { name: 'a', data: 'short', claimedSize: 4000, mode }]),
-        /directory/,
-      );
-      await assert.rejects(
-        yard.unpack([{ name: 'x'.repeat(256), data: 'short', claimedSize: 4000, mode }]),
-        /too long/,
-      );
-    }
+    await assert.rejects(
+      yard.unpack([{ name: 'a/' }, { name: 'a', data: 'short', claimedSize: 400_000 }]),
+      /directory/,
+    );
+    await assert.rejects(
+      yard.unpack([{ name: 'b' }, { name: 'b/c', data: 'short', claimedSize: 400_000 }]),
+      /no directory/,
+    );
     await closed();
   } finally {
     process.off('uncaughtException', hear);

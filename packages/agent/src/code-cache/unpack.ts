@@ -3,17 +3,10 @@ import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { inflateRawSync } from 'node:zlib';
-import { type Entry, fromBuffer, fromFd, type ZipFile } from 'yauzl';
-
-/** AWS's limit for code and layers together, unzipped. */
-const MAX_BYTES = 250 * 1024 * 1024;
-/** As many as the server lets pass at upload. */
-const MAX_ENTRIES = 200_000;
-const S_IFMT = 0o170000;
-const S_IFLNK = 0o120000;
-/** Longest path that Linux takes. */
-const MAX_LINK = 4096;
+import { crc32, inflateRawSync } from 'node:zlib';
+import { isLink, PackageAudit, PackageError } from '@hearth/protocol';
+import { type Entry, fromBuffer, fromRandomAccessReader, type ZipFile } from 'yauzl';
+import { ArchiveReader } from './archive-reader.ts';
 
 /**
  * A file up to this size, packed and unpacked, is written in one go. That takes a millisecond at most, less than having
@@ -22,24 +15,40 @@ const MAX_LINK = 4096;
 const AT_ONCE = 256 * 1024;
 /** As {@link Entry} says it. */
 const STORED = 0;
+/** The disk's doing or the machine's, not the archive's. */
+const NOT_ITS_FAULT: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
 /** An archive, wherever its bytes are. */
 interface Archive {
   zip: ZipFile;
+  size: number;
   read: (position: number, length: number) => Buffer;
 }
 
-/** @param archive its path, or its bytes. @throws where it is broken, too large, or would write outside of `target`. */
+/**
+ * @param archive its path, or its bytes.
+ * @throws PackageError where it is broken, too large, or would write outside of `target`; the system's error where it could
+ * not be written.
+ */
 export async function unpack(archive: string | Buffer, target: string): Promise<void> {
-  const opened = await open(archive);
-  const { zip } = opened;
   try {
-    if (zip.entryCount > MAX_ENTRIES) throw new Error(`the archive has more than ${MAX_ENTRIES} entries`);
-    let left = MAX_BYTES;
+    await unpackAll(archive, target);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (error instanceof PackageError || NOT_ITS_FAULT.has(code)) throw error;
+    throw new PackageError(message, { cause: error });
+  }
+}
+
+async function unpackAll(archive: string | Buffer, target: string): Promise<void> {
+  const opened = await open(archive);
+  const { zip, size } = opened;
+  try {
+    const audit = new PackageAudit(size);
+    audit.expect(zip.entryCount);
     const real = new Set([target]);
     for await (const entry of entries(zip)) {
-      left -= entry.uncompressedSize;
-      if (left < 0) throw new Error(`the archive unpacks to more than ${MAX_BYTES} bytes`);
+      audit.admit(entry);
       await unpackEntry(opened, entry, target, real);
     }
   } finally {
@@ -48,26 +57,22 @@ export async function unpack(archive: string | Buffer, target: string): Promise<
 }
 
 // yauzl turns backslashes round, then refuses what isn't a plain relative path.
-const zipIn = promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer);
-const zipAt = promisify<number, { lazyEntries: boolean }, ZipFile>(fromFd);
+const OPTIONS = { lazyEntries: true } as const;
+const zipIn = promisify<Buffer, typeof OPTIONS, ZipFile>(fromBuffer);
+const zipAt = promisify<ArchiveReader, number, typeof OPTIONS, ZipFile>(fromRandomAccessReader);
 
 async function open(archive: string | Buffer): Promise<Archive> {
   if (typeof archive !== 'string') {
-    const zip = await zipIn(archive, { lazyEntries: true });
-    return { zip, read: (position, length) => archive.subarray(position, position + length) };
+    const zip = await zipIn(archive, OPTIONS);
+    return { zip, size: archive.length, read: (position, length) => archive.subarray(position, position + length) };
   }
-  const fd = fs.openSync(archive, 'r');
-  try {
-    const zip = await zipAt(fd, { lazyEntries: true });
-    const read = (position: number, length: number): Buffer => {
-      const bytes = Buffer.allocUnsafe(length);
-      return bytes.subarray(0, fs.readSync(fd, bytes, 0, length, position));
-    };
-    return { zip, read };
-  } catch (error) {
-    fs.closeSync(fd);
+  const reader = new ArchiveReader(archive);
+  // yauzl closes it with its last use; there is none where it finds no archive.
+  const zip = await zipAt(reader, reader.size, OPTIONS).catch((error: unknown) => {
+    reader.unref();
     throw error;
-  }
+  });
+  return { zip, size: reader.size, read: (position, length) => reader.bytesAt(position, length) };
 }
 
 async function* entries(zip: ZipFile): AsyncGenerator<Entry> {
@@ -91,33 +96,62 @@ async function unpackEntry(archive: Archive, entry: Entry, target: string, real:
     makeDirectory(path, real);
     return;
   }
-  if (path === target) throw new Error('the archive has a file with no name');
-  const isLink = (mode & S_IFMT) === S_IFLNK;
-  const size = Math.max(entry.compressedSize, entry.uncompressedSize);
-  if (isLink && size > MAX_LINK) throw new Error(`the link ${entry.fileName} is too long`);
   makeDirectory(dirname(path), real);
-  // A name that stands in the archive twice: the last one counts. Removing the first means that no link is followed.
-  // A directory is not removed, so those known to be real stay so.
-  fs.rmSync(path, { force: true });
-  // It may lead anywhere: whoever follows it does so inside the sandbox's own root, or is stopped above.
-  if (isLink) return fs.symlinkSync((await contentOf(archive, entry)).toString(), path);
+  // A link may lead anywhere: whoever follows it does so inside the sandbox's own root, or is stopped above.
+  if (isLink(entry)) {
+    const destination = (await contentOf(archive, entry)).toString();
+    return anew(path, () => fs.symlinkSync(destination, path));
+  }
   const options = { flag: 'wx', mode: (mode & 0o111) === 0 ? 0o644 : 0o755 };
-  if (size <= AT_ONCE) return fs.writeFileSync(path, await contentOf(archive, entry), options);
+  if (Math.max(entry.compressedSize, entry.uncompressedSize) <= AT_ONCE) {
+    const content = await contentOf(archive, entry);
+    return anew(path, () => fs.writeFileSync(path, content, options));
+  }
+  fs.rmSync(path, { force: true });
   // From here on nothing may fail before the stream has its reader: its errors would have nobody to go to.
   const data = await archive.zip.openReadStreamPromise(entry);
-  await pipeline(data, fs.createWriteStream(path, { flags: options.flag, mode: options.mode }));
+  await pipeline(
+    data,
+    (pieces) => checked(pieces, entry),
+    fs.createWriteStream(path, { flags: 'wx', mode: options.mode }),
+  );
 }
 
-/** @throws where it isn't as long as the archive's directory says. */
+/**
+ * Makes what doesn't stand there yet. A name that stands in the archive twice: the last one counts. Removing the first
+ * means that no link is followed. A directory is not removed, so those known to be real stay so.
+ */
+function anew(path: string, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    fs.rmSync(path);
+    make();
+  }
+}
+
+async function* checked(pieces: AsyncIterable<Buffer>, entry: Entry): AsyncGenerator<Buffer> {
+  let sum = 0;
+  for await (const piece of pieces) {
+    sum = crc32(piece, sum);
+    yield piece;
+  }
+  if (sum !== entry.crc32) throw new PackageError(`${entry.fileName} is damaged: its checksum is another`);
+}
+
+/** @throws where it isn't as long as the archive's directory says, or has another checksum. */
 async function contentOf({ zip, read }: Archive, entry: Entry): Promise<Buffer> {
   const { fileName, compressedSize, uncompressedSize } = entry;
-  if (!entry.canDecodeFileData()) throw new Error(`${fileName} is encrypted, or of an unsupported compression method`);
   const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
   const packed = read(fileDataStart, compressedSize);
   const content = entry.compressionMethod === STORED ? packed : inflate(packed, Math.max(uncompressedSize, 1));
-  if (content?.length === uncompressedSize) return content;
-  const amount = content !== undefined && content.length < uncompressedSize ? 'not enough' : 'too many';
-  throw new Error(`${fileName} has ${amount} bytes: it should be ${uncompressedSize} bytes long`);
+  if (content?.length !== uncompressedSize) {
+    const amount = content !== undefined && content.length < uncompressedSize ? 'not enough' : 'too many';
+    throw new PackageError(`${fileName} has ${amount} bytes: it should be ${uncompressedSize} bytes long`);
+  }
+  if (crc32(content) !== entry.crc32) throw new PackageError(`${fileName} is damaged: its checksum is another`);
+  return content;
 }
 
 /** @returns what is packed; undefined where that is longer than `limit`. */
@@ -136,6 +170,6 @@ function makeDirectory(path: string, real: Set<string>): void {
   makeDirectory(dirname(path), real);
   const found = fs.lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) fs.mkdirSync(path, 0o755);
-  else if (!found.isDirectory()) throw new Error(`the archive goes through ${path}, which is no directory`);
+  else if (!found.isDirectory()) throw new PackageError(`the archive goes through ${path}, which is no directory`);
   real.add(path);
 }

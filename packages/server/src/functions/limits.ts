@@ -1,3 +1,5 @@
+import { MAX_UNZIPPED_BYTES } from '@hearth/protocol';
+
 /**
  * Quotas of Lambda that this room enforces.
  *
@@ -7,7 +9,7 @@ export const LIMITS = {
   /** Bytes of a deployment package, zipped. */
   codeSizeZipped: 50 * 1024 * 1024,
   /** Bytes of a deployment package, unzipped. */
-  codeSizeUnzipped: 250 * 1024 * 1024,
+  codeSizeUnzipped: MAX_UNZIPPED_BYTES,
   /** Bytes of all code of an account in a region: 75 GB. */
   totalCodeSize: 75 * 1024 * 1024 * 1024,
   /** Bytes of all environment variables together, as JSON. */

@@ -1,13 +1,11 @@
-import { ApiError } from '@hearth/protocol';
+import { ApiError, MAX_UNZIPPED_BYTES, PackageAudit, PackageError, PackageTooLargeError } from '@hearth/protocol';
 import { fromBuffer } from 'yauzl';
 import { LIMITS } from './limits.ts';
 
-/** Entries of a deployment package: far above any real one, and a bound on the time that reading a directory takes. */
-const MAX_ENTRIES = 200_000;
-
 /**
- * Checks a deployment package by its directory, without unpacking it: that it is a zip file, that its paths stay
- * inside, and that it would not unpack to more than 250 MB. The directory may lie; whoever unpacks counts again.
+ * Checks a deployment package by its directory, without unpacking it: that it is a zip file of which each entry can be
+ * unpacked, that its paths stay inside, and that it would not unpack to more than 250 MB. The directory may lie; whoever
+ * unpacks counts again.
  *
  * @throws ApiError InvalidParameterValueException, with AWS's texts where there are such.
  */
@@ -16,34 +14,46 @@ export async function checkPackage(zip: Buffer): Promise<void> {
   if (zip.length > LIMITS.codeSizeZipped) {
     throw invalid(`Zipped size must be smaller than ${LIMITS.codeSizeZipped} bytes`);
   }
-  const { entries, unzipped } = await readDirectory(zip);
-  if (entries === 0) throw invalid('Uploaded file must be a non-empty zip');
-  if (unzipped > LIMITS.codeSizeUnzipped) {
-    throw invalid(`Unzipped size must be smaller than ${LIMITS.codeSizeUnzipped} bytes`);
+  const audit = new PackageAudit(zip.length);
+  try {
+    await readDirectory(zip, audit);
+  } catch (error) {
+    if (error instanceof PackageTooLargeError) {
+      throw invalid(`Unzipped size must be smaller than ${MAX_UNZIPPED_BYTES} bytes`, error);
+    }
+    const reason = error instanceof PackageError ? ` (${error.message})` : '';
+    throw invalid(`Could not unzip uploaded file. Please check your file, then try to upload again.${reason}`, error);
   }
+  if (audit.entries === 0) throw invalid('Uploaded file must be a non-empty zip');
 }
 
-function readDirectory(zip: Buffer): Promise<{ entries: number; unzipped: number }> {
+function readDirectory(zip: Buffer, audit: PackageAudit): Promise<void> {
   return new Promise((resolve, reject) => {
     // yauzl itself turns backslashes round and then refuses absolute paths and `..`; its reasons are kept as causes.
-    const fail = (cause: unknown) =>
-      reject(invalid('Could not unzip uploaded file. Please check your file, then try to upload again.', cause));
-    fromBuffer(zip, { lazyEntries: true }, (error, file) => {
-      if (error) {
-        fail(error);
+    fromBuffer(zip, { lazyEntries: true }, (failure, file) => {
+      if (failure) {
+        reject(failure);
         return;
       }
-      let entries = 0;
-      let unzipped = 0;
-      file.on('error', fail);
-      file.on('entry', (entry) => {
-        entries += 1;
-        unzipped += entry.uncompressedSize;
-        if (entries > MAX_ENTRIES) reject(invalid(`A deployment package may have ${MAX_ENTRIES} files at most`));
-        else file.readEntry();
+      const orReject = (step: () => void): void => {
+        try {
+          step();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      file.on('error', reject);
+      file.on('entry', (entry) =>
+        orReject(() => {
+          audit.admit(entry);
+          file.readEntry();
+        }),
+      );
+      file.on('end', resolve);
+      orReject(() => {
+        audit.expect(file.entryCount);
+        file.readEntry();
       });
-      file.on('end', () => resolve({ entries, unzipped }));
-      file.readEntry();
     });
   });
 }

@@ -25,6 +25,10 @@ const oneOf =
   (values: ReadonlySet<unknown>): Check =>
   (value) =>
     values.has(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const orNull =
   (check: Check): Check =>
   (value) =>
@@ -41,7 +45,8 @@ const fields =
 /** The first field that isn't there or isn't what it should be. What an object inherits counts for nothing. */
 function missingField(value: object, checks: Readonly<Record<string, Check>>): string | undefined {
   for (const [name, check] of Object.entries(checks)) {
-    if (!Object.hasOwn(value, name) || !check((value as Record<string, unknown>)[name])) return name;
+    const found = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+    if (!check(found)) return name;
   }
   return undefined;
 }
@@ -61,7 +66,7 @@ const SHAPES: { readonly [Type in FromAgent['type']]: Readonly<Record<string, Ch
     reason: text,
     times: fields({ code: milliseconds, sandbox: milliseconds }),
   },
-  lost: { sandbox: word, reason: text, exit: orNull(exit), maxMemoryMb: count },
+  lost: { sandbox: word, reason: text, exit: orNull(exit), maxMemoryMb: count, brokenPackage: optional(flag) },
   usage: { sandboxes: listOf(fields({ sandbox: word, usedBytes: count, maxBytes: count })) },
   'fetch-code': { stream, sha256: word, account: word },
   'want-volumes': { slots: listOf(count), sizeMb: count },

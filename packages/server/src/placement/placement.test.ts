@@ -263,3 +263,23 @@ test('code that cannot be had is said in the error', async () => {
   await settled();
   assert.equal(sandboxesOf(t).length, 0);
 });
+
+test('a package that cannot be unpacked is told as AWS tells it, and not tried again', async () => {
+  await using t = new TestFleet();
+  await settled();
+  const agent = [...t.provider.agents.values()][0]!;
+  agent.stuck = true;
+  const answer = assert.rejects(t.invoke(t.spec()), {
+    code: 'InvalidZipFileException',
+    status: 502,
+    message: 'Lambda could not unzip the deployment package: index.mjs is damaged',
+  });
+  await settled();
+  const placed = agent.received.filter((message) => message.type === 'place');
+  assert.equal(placed.length, 1);
+  const { sandbox } = placed[0]!;
+  const reason = 'index.mjs is damaged';
+  agent.send({ type: 'lost', sandbox, reason, exit: null, maxMemoryMb: 0, brokenPackage: true });
+  await answer;
+  assert.equal(agent.received.filter((message) => message.type === 'place').length, 1);
+});

@@ -392,7 +392,7 @@ export class Placement implements AsyncDisposable {
     holder?.onLost(loss);
     sandbox.log?.close();
     const request = this.#starter.abandon(sandbox);
-    if (request !== undefined) this.#onFailed(request, loss.reason);
+    if (request !== undefined) this.#onFailed(request, loss);
     this.#forgetIfEmpty(pool);
     if (instance.sandboxes.size === 0 && instance.state === 'active') {
       this.#emptyInstances.add(instance, this.#options.clock.now());
@@ -400,7 +400,11 @@ export class Placement implements AsyncDisposable {
     this.#waiting.retry();
   }
 
-  #onFailed(request: PlacementRequest, reason: string): void {
+  #onFailed(request: PlacementRequest, { reason, brokenPackage }: SandboxLoss): void {
+    if (brokenPackage === true) {
+      const message = `Lambda could not unzip the deployment package: ${reason}`;
+      return request.reject(new ApiError('InvalidZipFileException', message));
+    }
     request.failures++;
     this.#options.onLog('warn', `a sandbox for ${request.spec.functionArn} could not be made: ${reason}`);
     if (request.failures < MAX_FAILURES) return this.#serve(request);

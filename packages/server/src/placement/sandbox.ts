@@ -26,6 +26,8 @@ export interface SandboxLoss {
   readonly exit: SandboxExit | null;
   /** The most memory it used; 0 where unknown. */
   readonly maxMemoryMb: number;
+  /** It was never made, because its code can't be unpacked. */
+  readonly brokenPackage?: boolean;
 }
 
 /** Whoever waits for something of a sandbox. */
