@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { InvokeCommand, LambdaClient, waitUntilFunctionActiveV2, CreateFunctionCommand } from '@aws-sdk/client-lambda';
+import type { LambdaClientConfig } from '@aws-sdk/client-lambda';
 import { ZipFile } from 'yazl';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -71,13 +72,17 @@ export class Hearth implements AsyncDisposable {
     return hearth;
   }
 
-  client(account = '000000000000'): LambdaClient {
-    return new LambdaClient({
+  client(account?: string): LambdaClient {
+    return new LambdaClient(this.clientOptions(account));
+  }
+
+  clientOptions(account = '000000000000'): LambdaClientConfig {
+    return {
       endpoint: this.url,
       region: 'us-east-1',
       credentials: { accessKeyId: account, secretAccessKey: 'any' },
       maxAttempts: 1,
-    });
+    };
   }
 
   /** The environment for a client program that is told of nothing but the endpoint. */

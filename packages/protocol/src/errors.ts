@@ -113,8 +113,12 @@ export const ERRORS = {
   TooManyRequestsException: {
     status: 429,
     fault: 'caller',
-    meaning: 'There is no room for another execution now.',
-    cure: 'Try again later, as the SDKs do by themselves, or give Hearth more memory.',
+    meaning:
+      'As many invocations run as may: of the function with its reserved concurrency, of the account in this region, or ' +
+      'with the memory that Hearth has. `Reason` says which.',
+    cure:
+      'Try again later, as the SDKs do by themselves; or raise the reserved concurrency, the setting `concurrency` or ' +
+      '`maxMemoryMb`.',
   },
   UnknownOperationException: {
     status: 404,
@@ -142,9 +146,16 @@ export function errorEntry(code: ErrorCode, service = 'lambda'): ErrorEntry {
   return found ?? Object.values(byService).find((table) => code in table)![code]!;
 }
 
+/**
+ * Why a request was throttled; AWS's words, those of them that Hearth has cause to say.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, TooManyRequestsException.
+ */
+export type ThrottleReason = 'ConcurrentInvocationLimitExceeded' | 'ReservedFunctionConcurrentInvocationLimitExceeded';
+
 export interface ApiErrorOptions {
   /** What TooManyRequestsException says as its `Reason`. */
-  readonly reason?: string;
+  readonly reason?: ThrottleReason;
   /** Seconds for the `Retry-After` header. */
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
@@ -154,7 +165,7 @@ export interface ApiErrorOptions {
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ErrorCode;
-  readonly reason: string | undefined;
+  readonly reason: ThrottleReason | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {

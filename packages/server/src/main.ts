@@ -66,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metadata,
     blobs,
     architectures: [machineArchitecture()],
+    concurrency: settings.concurrency,
     now: Date.now,
     schedule: (milliseconds, callback) => {
       const timer = setTimeout(callback, milliseconds).unref();
@@ -120,7 +121,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     accountConcurrency: settings.concurrency,
   });
   functions.on('changed', (old) => fleet.retire(old));
-  functions.on('deleted', (old) => fleet.retire(old));
+  functions.on('deleted', (old) => fleet.forget(old));
+  for (const { spec, count } of functions.reserving()) fleet.reserve(spec, count);
+  functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
   const api = createApi({
     functions,
     invoker: fleet,
@@ -135,7 +138,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       logs,
     },
     log,
-    concurrency: settings.concurrency,
     now: Date.now,
   });
   http.on('request', (request, response) => api.handle(request, response));

@@ -11,8 +11,6 @@ export interface ApiPorts {
   readonly guard: BrowserGuard;
   readonly operator: OperatorPorts;
   readonly log: FailureLog;
-  /** Executions that this installation runs at once at most; what GetAccountSettings says. */
-  readonly concurrency: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

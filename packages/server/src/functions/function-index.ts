@@ -15,6 +15,8 @@ interface Tenant {
   /** Names in order, or undefined when a name has come or gone since they were put in order. */
   sorted: string[] | undefined;
   codeBytes: number;
+  /** Sum of the reserved concurrency. */
+  reserved: number;
 }
 
 /** All functions in memory, so that finding one never waits for storage. */
@@ -31,12 +33,13 @@ export class FunctionIndex {
     const key = `${record.account}/${record.region}`;
     let tenant = this.#tenants.get(key);
     if (tenant === undefined) {
-      tenant = { byName: new Map(), sorted: undefined, codeBytes: 0 };
+      tenant = { byName: new Map(), sorted: undefined, codeBytes: 0, reserved: 0 };
       this.#tenants.set(key, tenant);
     }
     const old = tenant.byName.get(record.name);
     if (old === undefined) tenant.sorted = undefined;
     tenant.codeBytes += record.code.size - (old?.record.code.size ?? 0);
+    tenant.reserved += (record.reservedConcurrency ?? 0) - (old?.record.reservedConcurrency ?? 0);
     // The spec is kept where nothing that running depends on has changed, so that its identity tells.
     const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
     const entry = { record, spec };
@@ -57,6 +60,12 @@ export class FunctionIndex {
     tenant.byName.delete(name);
     tenant.sorted = undefined;
     tenant.codeBytes -= entry.record.code.size;
+    tenant.reserved -= entry.record.reservedConcurrency ?? 0;
+  }
+
+  /** All functions, in no particular order. */
+  *all(): Iterable<Entry> {
+    for (const { byName } of this.#tenants.values()) yield* byName.values();
   }
 
   /** Up to `count` functions by name, those after `after`. */
@@ -78,9 +87,13 @@ export class FunctionIndex {
     return codes;
   }
 
-  usage(account: string, region: string): { functions: number; codeBytes: number } {
+  usage(account: string, region: string): { functions: number; codeBytes: number; reserved: number } {
     const tenant = this.#tenants.get(`${account}/${region}`);
-    return { functions: tenant?.byName.size ?? 0, codeBytes: tenant?.codeBytes ?? 0 };
+    return {
+      functions: tenant?.byName.size ?? 0,
+      codeBytes: tenant?.codeBytes ?? 0,
+      reserved: tenant?.reserved ?? 0,
+    };
   }
 }
 

@@ -30,6 +30,8 @@ export interface FunctionRecord {
   readonly architecture: 'x86_64' | 'arm64';
   readonly code: CodeRef;
   readonly tags: Readonly<Record<string, string>>;
+  /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
+  readonly reservedConcurrency?: number;
   /** Counts changes of code and settings; a part of the spec's key. */
   readonly revision: number;
   /** AWS's RevisionId, a UUID, new with each change. */

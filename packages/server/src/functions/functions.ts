@@ -21,6 +21,7 @@ import type { FunctionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
 import type { BlobStore, FunctionId, MetadataStore } from './ports.ts';
+import { Reservations } from './reservations.ts';
 import { mergeSettings, newSettings } from './settings.ts';
 import { addTags, removeTags } from './tags.ts';
 
@@ -35,6 +36,8 @@ export interface FunctionsOptions {
   readonly blobs: BlobStore;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
+  /** Executions of an account in a region at once. */
+  readonly concurrency: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Calls back after some milliseconds, without keeping the process alive. */
@@ -47,6 +50,8 @@ export interface FunctionsEvents {
   /** Invocations resolved from now on run `next`; sandboxes of `old` serve no new one. */
   changed: [old: FunctionSpec, next: FunctionSpec];
   deleted: [old: FunctionSpec];
+  /** The function's reserved concurrency is another from now on; with undefined it has none. */
+  reserved: [spec: FunctionSpec, count: number | undefined];
 }
 
 /**
@@ -57,6 +62,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly #options: FunctionsOptions;
   readonly #index = new FunctionIndex();
   readonly #collector: CodeCollector;
+  readonly #reservations: Reservations;
   /** ARNs of functions that are being changed. */
   readonly #changing = new Set<string>();
 
@@ -64,6 +70,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     super();
     this.#options = options;
     this.#collector = new CodeCollector(options.blobs, options);
+    this.#reservations = new Reservations(options.concurrency);
   }
 
   /** Loads all functions, and deletes code that belongs to none. The stores stay the caller's to dispose. */
@@ -199,8 +206,40 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     };
   }
 
-  usage(caller: Caller): { functions: number; codeBytes: number } {
-    return this.#index.usage(caller.account, caller.region);
+  /** What the caller's account has in this region, and what its functions without reserved concurrency share. */
+  usage(caller: Caller): { functions: number; codeBytes: number; concurrency: number; unreserved: number } {
+    const { reserved, ...usage } = this.#index.usage(caller.account, caller.region);
+    const { concurrency } = this.#options;
+    return { ...usage, concurrency, unreserved: this.#reservations.unreserved(reserved) };
+  }
+
+  /** All functions that have reserved concurrency. */
+  *reserving(): Iterable<{ spec: FunctionSpec; count: number }> {
+    for (const { record, spec } of this.#index.all()) {
+      if (record.reservedConcurrency !== undefined) yield { spec, count: record.reservedConcurrency };
+    }
+  }
+
+  /** Sets a function's reserved concurrency, or with undefined gives it up. */
+  async reserve(caller: Caller, name: string, count: number | undefined, action: string): Promise<void> {
+    const { entry, qualifier } = this.#find(caller, name, undefined, action);
+    if (qualifier !== undefined) throw functionsOnly();
+    const { reservedConcurrency: before = 0, ...rest } = entry.record;
+    await this.#exclusively(rest, async () => {
+      const { reserved } = this.#index.usage(rest.account, rest.region);
+      using _claim = this.#reservations.claim(rest, reserved, (count ?? 0) - before);
+      const record = count === undefined ? rest : { ...rest, reservedConcurrency: count };
+      await this.#persist(record);
+      this.#index.set(record);
+      this.emit('reserved', entry.spec, count);
+    });
+  }
+
+  /** A function's reserved concurrency; undefined where it has none. */
+  reservation(caller: Caller, name: string, action: string): number | undefined {
+    const { entry, qualifier } = this.#find(caller, name, undefined, action);
+    if (qualifier !== undefined) throw functionsOnly();
+    return entry.record.reservedConcurrency;
   }
 
   async tag(caller: Caller, arn: string, tags: Readonly<Record<string, string>>): Promise<void> {
@@ -334,4 +373,13 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 interface Found {
   readonly entry: Entry;
   readonly qualifier: string | undefined;
+}
+
+/** AWS's answer where a setting is the function's and the name in the request is that of a version or alias. */
+function functionsOnly(): ApiError {
+  return new ApiError(
+    'InvalidParameterValueException',
+    'This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please ' +
+      'specify either a function name or an unqualified function ARN.',
+  );
 }

@@ -22,6 +22,8 @@ export const LIMITS = {
   tags: 50,
   /** Characters of a function's own name; the model's maximum is that of an ARN. */
   name: 64,
+  /** What reservations leave of an account's concurrency at least. */
+  unreservedConcurrency: 100,
   /** Functions in one page of a list. */
   page: 50,
 } as const;

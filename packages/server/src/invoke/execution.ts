@@ -5,6 +5,7 @@ import type { InvocationListener } from '../instances/safe-sandbox.ts';
 import { Deadline } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
+import type { FunctionUse } from './concurrency.ts';
 import { errorDocument, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
 import { LogTail } from './log-tail.ts';
@@ -36,6 +37,8 @@ const CRASH_STATUSES: ReadonlySet<number | null> = new Set([128, 129]);
  */
 export class Execution extends Deadline implements PatientRequest, InvocationListener, SandboxHolder {
   readonly invocation: Invocation;
+  /** Where it is counted until it has its outcome. */
+  readonly use: FunctionUse;
   readonly record: OpenRecord;
   /** Clock's time of arrival. */
   readonly receivedAt: number;
@@ -60,6 +63,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   constructor(
     host: ExecutionHost,
     invocation: Invocation,
+    use: FunctionUse,
     record: OpenRecord,
     receivedAt: number,
     resolve: (outcome: InvocationOutcome) => void,
@@ -67,6 +71,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     super();
     this.#host = host;
     this.invocation = invocation;
+    this.use = use;
     this.record = record;
     this.receivedAt = receivedAt;
     this.resolve = resolve;

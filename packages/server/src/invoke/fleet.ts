@@ -6,6 +6,7 @@ import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
 import { Placement } from '../placement/placement.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
+import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -53,7 +54,7 @@ export interface FleetOptions {
   readonly pollMs?: number;
   /** Invocations of a quick function sent ahead to a busy sandbox; 8 if absent. */
   readonly ahead?: number;
-  /** 1,000 if absent. */
+  /** See {@link Router}'s options; 1,000 if absent. */
   readonly accountConcurrency?: number;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
   readonly drainMs?: number;
@@ -166,6 +167,17 @@ export class Fleet implements AsyncDisposable {
   /** This version has changed or is deleted; see {@link Placement.retire}. */
   retire(spec: Pick<FunctionSpec, 'key'>): void {
     this.#placement.retire(spec.key);
+  }
+
+  /** A function's reserved concurrency from now on; undefined where it has none. */
+  reserve(spec: FunctionIdentity, count: number | undefined): void {
+    this.#router.reserve(spec, count);
+  }
+
+  /** A function is deleted: all that has been kept about it goes. */
+  forget(spec: FunctionSpec): void {
+    this.#placement.retire(spec.key);
+    this.#router.forget(spec);
   }
 
   /** What `GET /_hearth/fleet` shows. */

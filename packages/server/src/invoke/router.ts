@@ -1,11 +1,13 @@
 import { ApiError } from '@hearth/protocol';
-import type { FunctionSpec } from '@hearth/protocol';
+import type { FunctionSpec, ThrottleReason } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import type { InitOutcome } from '../placement/initialiser.ts';
 import { DeadlineQueue } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
 import { BusyPoll } from './busy-poll.ts';
+import { Concurrency } from './concurrency.ts';
+import type { FunctionIdentity } from './concurrency.ts';
 import { Execution } from './execution.ts';
 import type { ExecutionHost } from './execution.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
@@ -27,7 +29,7 @@ export interface RouterOptions {
   readonly clock: Clock;
   readonly placement: SandboxSource;
   readonly records: RecordSink;
-  /** Invocations of one account at once; AWS's default is 1,000. */
+  /** Invocations of one account in one region at once; AWS's default is 1,000. */
   readonly accountConcurrency: number;
   /** Of the machine. */
   readonly processors: number;
@@ -49,9 +51,7 @@ export class Router implements ExecutionHost, Disposable {
   readonly clock: Clock;
   readonly #placement: SandboxSource;
   readonly #records: RecordSink;
-  readonly #accountConcurrency: number;
-  /** Invocations under way, by account. */
-  readonly #running = new Map<string, number>();
+  readonly #concurrency: Concurrency;
   /** One queue for each time-out that functions have: at most 900, since AWS counts it in seconds. */
   readonly #timeouts = new Map<number, DeadlineQueue>();
   readonly #processors: number;
@@ -66,7 +66,7 @@ export class Router implements ExecutionHost, Disposable {
     this.#records = options.records;
     this.#processors = options.processors;
     this.#poll = new BusyPoll(options.clock, options.pollMs);
-    this.#accountConcurrency = options.accountConcurrency;
+    this.#concurrency = new Concurrency(options.accountConcurrency);
   }
 
   /** Invocations under way. */
@@ -80,15 +80,15 @@ export class Router implements ExecutionHost, Disposable {
    */
   invoke(invocation: Invocation): Promise<InvocationOutcome> {
     const { spec, requestId } = invocation;
-    const running = this.#running.get(spec.account) ?? 0;
     if (this.#refusing) return Promise.reject(new ApiError('ServiceUnavailableException', 'The server is stopping.'));
-    if (running >= this.#accountConcurrency) return Promise.reject(tooMany());
-    this.#running.set(spec.account, running + 1);
+    const use = this.#concurrency.of(spec);
+    const reached = this.#concurrency.enter(use);
+    if (reached !== undefined) return Promise.reject(tooMany(reached));
     this.#inFlight++;
     const now = this.clock.now();
     const record = this.#records.begin(requestId, spec, this.clock.wallTime());
     return new Promise((resolve, reject) => {
-      const execution = new Execution(this, invocation, record, now, resolve);
+      const execution = new Execution(this, invocation, use, record, now, resolve);
       const sandbox = this.#placement.takeIdle(spec);
       if (sandbox === undefined) {
         execution.reject = reject;
@@ -99,6 +99,16 @@ export class Router implements ExecutionHost, Disposable {
       execution.run(undefined, now);
       if (this.#inFlight < this.#processors) this.#poll.expect(now);
     });
+  }
+
+  /** A function's reserved concurrency from now on; undefined where it has none. */
+  reserve(spec: FunctionIdentity, count: number | undefined): void {
+    this.#concurrency.reserve(spec, count);
+  }
+
+  /** The function is deleted. */
+  forget(spec: FunctionIdentity): void {
+    this.#concurrency.forget(spec);
   }
 
   /** Takes no more invocations; resolves when those under way have ended, or after `limitMs`. */
@@ -213,15 +223,11 @@ export class Router implements ExecutionHost, Disposable {
   }
 
   #leave(execution: Execution): void {
-    const { account } = execution.invocation.spec;
-    const running = this.#running.get(account)! - 1;
-    if (running === 0) this.#running.delete(account);
-    else this.#running.set(account, running);
+    this.#concurrency.leave(execution.use);
     if (--this.#inFlight === 0) this.#drained?.();
   }
 }
 
-function tooMany(): ApiError {
-  const reason = 'ConcurrentInvocationLimitExceeded';
+function tooMany(reason: ThrottleReason): ApiError {
   return new ApiError('TooManyRequestsException', 'Rate Exceeded.', { reason, retryAfterSeconds: 1 });
 }

@@ -290,7 +290,7 @@ test('GetAccountSettings counts what there is', async () => {
   await other.send(new DeleteFunctionCommand({ FunctionName: 'one' }));
   const { AccountLimit, AccountUsage } = await other.send(new GetAccountSettingsCommand({}));
   assert.deepEqual(AccountUsage, { TotalCodeSize: zip.length, FunctionCount: 1 });
-  assert.equal(AccountLimit!.ConcurrentExecutions, 42);
+  assert.equal(AccountLimit!.ConcurrentExecutions, 1000);
   assert.equal(AccountLimit!.CodeSizeUnzipped, 262_144_000);
 });
 

@@ -8,8 +8,6 @@ import { HANDLERS } from './operations/index.ts';
 export interface LambdaPorts {
   readonly functions: Functions;
   readonly links: CodeLinks;
-  /** Executions that this installation runs at once at most; what GetAccountSettings says. */
-  readonly concurrency: number;
 }
 
 /** Lambda, but for Invoke. */

@@ -62,14 +62,16 @@ export class ApiServer implements AsyncDisposable {
         },
       },
       log: { error: ({ error }) => this.failures.push(error) },
-      concurrency: 42,
       now: () => Date.now() + this.skew,
     });
     server.on('request', (request, response) => api.handle(request, response));
   }
 
-  /** @param data a directory to use again; a new one otherwise. */
-  static async start(data?: string): Promise<ApiServer> {
+  /**
+   * @param data a directory to use again; a new one otherwise.
+   * @param concurrency of an account.
+   */
+  static async start(data?: string, concurrency = 1000): Promise<ApiServer> {
     await using stack = new AsyncDisposableStack();
     let directory = data;
     if (directory === undefined) {
@@ -83,6 +85,7 @@ export class ApiServer implements AsyncDisposable {
         metadata,
         blobs: await FilesystemBlobStore.open(join(directory, 'code')),
         architectures: ['x86_64'],
+        concurrency,
         now: Date.now,
         schedule: (milliseconds, callback) => {
           const timer = setTimeout(callback, milliseconds);

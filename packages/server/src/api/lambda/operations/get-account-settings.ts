@@ -5,7 +5,7 @@ import type { Handler } from './operation.ts';
 /** https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html */
 export const getAccountSettings: Handler<GetAccountSettingsRequest, GetAccountSettingsResponse> = (
   _input,
-  { functions, identity, concurrency },
+  { functions, identity },
 ) => {
   const usage = functions.usage(identity);
   return {
@@ -13,9 +13,8 @@ export const getAccountSettings: Handler<GetAccountSettingsRequest, GetAccountSe
       TotalCodeSize: LIMITS.totalCodeSize,
       CodeSizeUnzipped: LIMITS.codeSizeUnzipped,
       CodeSizeZipped: LIMITS.codeSizeZipped,
-      ConcurrentExecutions: concurrency,
-      // No function can reserve any yet.
-      UnreservedConcurrentExecutions: concurrency,
+      ConcurrentExecutions: usage.concurrency,
+      UnreservedConcurrentExecutions: usage.unreserved,
     },
     AccountUsage: { TotalCodeSize: usage.codeBytes, FunctionCount: usage.functions },
   };

@@ -10,6 +10,9 @@ export const getFunction: Handler<GetFunctionRequest, GetFunctionResponse> = (
   return {
     Configuration: functions.get(identity, name, qualifier, 'GetFunction'),
     Code: { RepositoryType: 'S3', Location: links.make(host, record.code.sha256) },
+    ...(record.reservedConcurrency === undefined
+      ? {}
+      : { Concurrency: { ReservedConcurrentExecutions: record.reservedConcurrency } }),
     ...(Object.keys(record.tags).length > 0 ? { Tags: record.tags } : {}),
   };
 };

@@ -2,11 +2,14 @@ import type { AnyHandler } from '../../service.ts';
 import type { Context } from './operation.ts';
 import { createFunction } from './create-function.ts';
 import { deleteFunction } from './delete-function.ts';
+import { deleteFunctionConcurrency } from './delete-function-concurrency.ts';
 import { getAccountSettings } from './get-account-settings.ts';
 import { getFunction } from './get-function.ts';
+import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
 import { listFunctions } from './list-functions.ts';
 import { listTags } from './list-tags.ts';
+import { putFunctionConcurrency } from './put-function-concurrency.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateFunctionCode } from './update-function-code.ts';
@@ -16,11 +19,14 @@ import { updateFunctionConfiguration } from './update-function-configuration.ts'
 export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string, AnyHandler<Context>>([
   ['CreateFunction', createFunction],
   ['DeleteFunction', deleteFunction],
+  ['DeleteFunctionConcurrency', deleteFunctionConcurrency],
   ['GetAccountSettings', getAccountSettings],
   ['GetFunction', getFunction],
+  ['GetFunctionConcurrency', getFunctionConcurrency],
   ['GetFunctionConfiguration', getFunctionConfiguration],
   ['ListFunctions', listFunctions],
   ['ListTags', listTags],
+  ['PutFunctionConcurrency', putFunctionConcurrency],
   ['TagResource', tagResource],
   ['UntagResource', untagResource],
   ['UpdateFunctionCode', updateFunctionCode],

@@ -1,0 +1,11 @@
+import type { DeleteFunctionConcurrencyRequest } from '@aws-sdk/client-lambda';
+import type { Handler } from './operation.ts';
+
+/** https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionConcurrency.html */
+export const deleteFunctionConcurrency: Handler<DeleteFunctionConcurrencyRequest, object> = async (
+  { FunctionName: name = '' },
+  { functions, identity },
+) => {
+  await functions.reserve(identity, name, undefined, 'DeleteFunctionConcurrency');
+  return {};
+};

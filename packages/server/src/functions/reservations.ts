@@ -1,0 +1,60 @@
+import { ApiError } from '@hearth/protocol';
+import { LIMITS } from './limits.ts';
+
+/** An account in a region. */
+interface Tenant {
+  readonly account: string;
+  readonly region: string;
+}
+
+/**
+ * Keeps what functions of an account reserve within what it has. Reservations that are being written count already, so
+ * that two at a time can't take the same.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+ */
+export class Reservations {
+  /** Executions of an account in a region at once. */
+  readonly #limit: number;
+  /** What is being added, by account and region. */
+  readonly #claimed = new Map<string, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** What functions without a reservation share, where all reservations add up to `reserved`. */
+  unreserved(reserved: number): number {
+    return Math.max(0, this.#limit - reserved);
+  }
+
+  /**
+   * Claims what a function reserves more than before, until the claim is disposed of: then it is written or given up.
+   *
+   * @param reserved what all functions of the account have reserved.
+   * @param more may be negative, which is always possible.
+   * @throws ApiError InvalidParameterValueException where too little would be left for the other functions.
+   */
+  claim({ account, region }: Tenant, reserved: number, more: number): Disposable {
+    const key = `${account}/${region}`;
+    const claimed = this.#claimed.get(key) ?? 0;
+    // A smaller account is left all that it has: https://github.com/awslabs/fhir-works-on-aws-deployment/issues/691
+    const least = Math.min(LIMITS.unreservedConcurrency, this.#limit);
+    if (more > 0 && this.#limit - reserved - claimed - more < least) {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its ` +
+          `minimum value of [${least}].`,
+      );
+    }
+    const added = Math.max(0, more);
+    this.#claimed.set(key, claimed + added);
+    return {
+      [Symbol.dispose]: () => {
+        const left = this.#claimed.get(key)! - added;
+        if (left === 0) this.#claimed.delete(key);
+        else this.#claimed.set(key, left);
+      },
+    };
+  }
+}
