@@ -31,6 +31,20 @@ export interface FunctionSpec {
   readonly environment: Readonly<Record<string, string>>;
   readonly code: CodeRef;
   readonly logGroup: string;
+  /** As GetFunctionConfiguration shows it. */
+  readonly runtimeVersionArn?: string;
+  /** Present where its LogFormat is JSON. */
+  readonly jsonLogs?: JsonLogs;
+  /** Present where X-Ray tracing is Active, not just passed through. */
+  readonly tracing?: 'Active';
+}
+
+/** What a function whose LogFormat is JSON logs: entries of these levels and above. */
+export interface JsonLogs {
+  /** Of the function's own entries. */
+  readonly applicationLevel: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL';
+  /** Of the platform's. */
+  readonly systemLevel: 'DEBUG' | 'INFO' | 'WARN';
 }
 
 /** Code by content. */

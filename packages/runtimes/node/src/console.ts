@@ -1,5 +1,6 @@
 import type { LogOutput } from './log-output.ts';
-import type { LogFormat, LogLevel } from './log-format.ts';
+import type { LogFormat } from './log-format.ts';
+import { reaches, type LogLevel } from './log-level.ts';
 
 type Log = (message?: unknown, ...parameters: unknown[]) => void;
 
@@ -17,10 +18,19 @@ export interface LogMethods {
 
 /**
  * Makes the console of function code write log entries.
+ *
+ * @param least entries of this level and above are written.
+ *
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
  */
-export function patchConsole(target: Partial<LogMethods>, output: LogOutput, format: LogFormat): void {
+export function patchConsole(
+  target: Partial<LogMethods>,
+  output: LogOutput,
+  format: LogFormat,
+  least: LogLevel = 'TRACE',
+): void {
   const method = (level: LogLevel): Log => {
+    if (!reaches(level, least)) return () => {};
     return (message, ...parameters) => {
       output.writeText(format(new Date(), output.requestId, level, message, parameters));
     };

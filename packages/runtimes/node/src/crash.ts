@@ -1,9 +1,6 @@
+import { EXIT_UNCAUGHT, EXIT_UNHANDLED } from './exit-codes.ts';
 import { UnhandledPromiseRejectionError } from './runtime-errors.ts';
 import type { Session } from './session.ts';
-
-/** Exit codes of AWS's runtime. */
-const EXIT_UNCAUGHT = 129;
-const EXIT_UNHANDLED = 128;
 
 /**
  * What happens to errors that nothing in function code handles: logged, reported as the failure of the invocation
@@ -21,10 +18,7 @@ export function watchForCrashes(session: Session): void {
     session.crash('Unhandled Promise Rejection', rejection(reason, promise));
     process.exit(EXIT_UNHANDLED);
   });
-  // The event loop is empty: what the handler waits for will never come. AWS's runtime ends here too.
-  process.on('beforeExit', (code) => {
-    if (session.busy) process.exit(code);
-  });
+  process.on('beforeExit', () => session.onEmptyLoop());
 }
 
 function rejection(reason: unknown, promise: Promise<unknown>): unknown {

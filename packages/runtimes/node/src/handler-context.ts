@@ -1,11 +1,12 @@
 import type { InitMessage, InvokeMeta } from '@hearth/protocol';
+import type { CallbackContext } from './callbacks.ts';
 
 /**
- * The second argument of a handler. As in nodejs24.x and later: no `done`, `succeed`, `fail` and
- * `callbackWaitsForEmptyEventLoop`, which went away with callback-based handlers.
+ * The second argument of a handler. In nodejs22.x it has `done`, `succeed`, `fail` and `callbackWaitsForEmptyEventLoop`
+ * besides, which went away with callback-based handlers.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
  */
-export interface HandlerContext {
+export interface HandlerContext extends Partial<CallbackContext> {
   clientContext: unknown;
   /** Amazon Cognito's; Hearth has none. */
   identity: undefined;

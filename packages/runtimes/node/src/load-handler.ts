@@ -4,14 +4,18 @@ import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { HandlerContext } from './handler-context.ts';
 import {
-  CallbackHandlerDeprecatedError,
   HandlerNotFoundError,
   ImportModuleError,
   MalformedHandlerNameError,
   UserCodeSyntaxError,
 } from './runtime-errors.ts';
 
-export type Handler = (event: unknown, context: HandlerContext) => unknown;
+/** The third argument is given in nodejs22.x only. */
+export type Handler = (
+  event: unknown,
+  context: HandlerContext,
+  callback?: (error?: unknown, result?: unknown) => void,
+) => unknown;
 
 /** Tried in this order after the name itself. */
 const EXTENSIONS = ['', '.js', '.mjs', '.cjs'];
@@ -40,9 +44,7 @@ export async function loadHandler(root: string, name: string): Promise<Handler> 
   if (dot < 0) throw new MalformedHandlerNameError('Bad handler');
   const directory = name.slice(0, name.indexOf(last)).replace(/\/$/, '');
   const loaded = await loadModule(root, directory, last.slice(0, dot));
-  const handler = findHandler(loaded, last.slice(dot + 1), name);
-  if (handler.length >= 3) throw new CallbackHandlerDeprecatedError();
-  return handler;
+  return findHandler(loaded, last.slice(dot + 1), name);
 }
 
 async function loadModule(root: string, directory: string, moduleName: string): Promise<unknown> {

@@ -12,7 +12,7 @@ const NO_REQUEST = '-';
  */
 export class LogOutput {
   /** Id of the invocation that runs, or ran last; one invocation runs at a time, so this needs no async context. */
-  requestId = NO_REQUEST;
+  requestId: string | undefined = NO_REQUEST;
   /** Stream id of the invocation that runs, else 0. */
   stream = 0;
   readonly #connection: Pick<Connection, 'sendText' | 'sendBytes'>;

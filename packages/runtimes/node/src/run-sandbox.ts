@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { becomeFunction } from './become-function.ts';
 import { Connection } from './connection.ts';
-import { patchConsole, type LogMethods } from './console.ts';
+import type { LogMethods } from './console.ts';
 import { watchForCrashes } from './crash.ts';
+import { FunctionLog } from './function-log.ts';
 import { renewIdentity } from './identity.ts';
-import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
 import { rehearseLoading } from './rehearsal.ts';
 import { Session } from './session.ts';
@@ -54,25 +54,21 @@ export function serve(fd: number, exit: (code: number) => never, limitMemory?: (
   const output = new LogOutput(connection);
   const stdout = new StandardStream(1, output);
   const stderr = new StandardStream(2, output);
-  const flush = (): void => {
-    stdout.flushPartialLine();
-    stderr.flushPartialLine();
-  };
   replaceStandardStreams(stdout, stderr);
-  patchConsole(console, output, formatText);
-  const logError = (console as unknown as LogMethods).error;
+  const log = new FunctionLog(console as unknown as LogMethods, output, [stdout, stderr]);
 
   (process as unknown as { reallyExit(code: number): never }).reallyExit = (code) => {
-    flush();
+    log.flush();
     return exit(code);
   };
   const session = new Session({
     connection,
     output,
     environment: process.env,
-    logError,
-    flush,
+    logError: (headline, thrown) => log.error(headline, thrown),
+    flush: () => log.flush(),
     init: (message) => {
+      log.become(message.runtime, message.environment);
       limitMemory?.(message.memoryMb);
       return becomeFunction(message);
     },

@@ -1,7 +1,7 @@
 /**
  * The errors that the runtime itself raises, with AWS's names and texts. `name` is an enumerable property of each
  * instance, as in AWS's runtime: log lines show it.
- * Source: AWS's runtime interface client for Node.js, as run by nodejs24.x and later.
+ * Source: AWS's runtime interface client for Node.js.
  */
 class RuntimeError extends Error {
   constructor(name: string, message: string) {
@@ -48,8 +48,20 @@ export class CallbackHandlerDeprecatedError extends RuntimeError {
 }
 
 export class JsonStringifyError extends RuntimeError {
+  /** nodejs22.x has no name of its own for it. */
+  constructor(name: 'Runtime.JSONStringifyError' | 'Error') {
+    super(name, 'Unable to stringify response body');
+  }
+}
+
+/** Of nodejs22.x, for an asynchronous handler whose promise can't settle any more. */
+export class NodeJsExitError extends RuntimeError {
   constructor() {
-    super('Runtime.JSONStringifyError', 'Unable to stringify response body');
+    super(
+      'Runtime.NodeJsExit',
+      'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise ' +
+        'that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes',
+    );
   }
 }
 

@@ -1,11 +1,13 @@
-import { decodeInvoke, Kind, type InitMessage, type InvokeMeta } from '@hearth/protocol';
+import { decodeInvoke, Kind, type InitMessage, type InvokeMeta, type RuntimeId } from '@hearth/protocol';
+import { Callbacks } from './callbacks.ts';
 import type { Connection } from './connection.ts';
 import { setTraceId } from './environment.ts';
-import { errorDocumentText, errorLogText } from './error-document.ts';
+import { errorDocumentText } from './error-document.ts';
 import { EventReceiver } from './event-receiver.ts';
-import { handlerContext } from './handler-context.ts';
+import { handlerContext, type HandlerContext } from './handler-context.ts';
 import type { Handler } from './load-handler.ts';
 import type { LogOutput } from './log-output.ts';
+import { EXIT_UNCAUGHT, EXIT_UNSETTLED } from './exit-codes.ts';
 import { ResponseSender } from './response.ts';
 import { JsonStringifyError } from './runtime-errors.ts';
 
@@ -18,7 +20,7 @@ export interface SessionHost {
   readonly output: LogOutput;
   readonly environment: NodeJS.ProcessEnv;
   /** Writes a log entry of level ERROR. */
-  logError(headline: string, details: string): void;
+  logError(headline: string, thrown: unknown): void;
   /** Sends unfinished lines of output. */
   flush(): void;
   /** Becomes the function: environment, working directory, modules, handler. */
@@ -52,6 +54,8 @@ export class Session {
   #receiver: EventReceiver | undefined;
   readonly #waiting: Waiting[] = [];
   #result: unknown;
+  /** Of the invocation that runs, in nodejs22.x. */
+  #callbacks: Callbacks | undefined;
 
   constructor(host: SessionHost) {
     this.#host = host;
@@ -90,9 +94,16 @@ export class Session {
 
   /** Function code failed outside of the handler's promise: reports it as the failure of what runs now, if anything. */
   crash(headline: string, thrown: unknown): void {
-    this.#host.logError(headline, errorLogText(thrown));
+    this.#host.logError(headline, thrown);
     this.#host.flush();
     if (this.busy) this.#host.connection.sendText(Kind.error, this.#host.output.stream, errorDocumentText(thrown));
+  }
+
+  /** The event loop is empty: what the function waits for will never come. AWS's runtimes end then, but for callbacks. */
+  onEmptyLoop(): void {
+    if (this.#state === 'executing' && this.#callbacks !== undefined) return this.#callbacks.onEmptyLoop();
+    if (!this.busy) return;
+    this.#host.exit(this.#init!.runtime === 'nodejs22.x' ? EXIT_UNSETTLED : 0);
   }
 
   #expect(state: 'new' | 'idle' | 'receiving'): void {
@@ -106,8 +117,10 @@ export class Session {
     try {
       this.#handler = await this.#host.init(message);
     } catch (error) {
-      this.crash('Init Error', error);
-      this.#host.exit(1);
+      // That runtime leaves it to Node, whose way out it watches.
+      const uncaught = message.runtime === 'nodejs22.x';
+      this.crash(uncaught ? 'Uncaught Exception' : 'Init Error', error);
+      this.#host.exit(uncaught ? EXIT_UNCAUGHT : 1);
       return;
     }
     connection.hold();
@@ -153,6 +166,7 @@ export class Session {
       const context = handlerContext(this.#init!, meta);
       // An invocation without a payload has an empty object for its event.
       const value: unknown = event.length === 0 ? {} : JSON.parse(event.toString());
+      if (this.#init!.runtime === 'nodejs22.x') return this.#executeWithCallbacks(value, context);
       returned = this.#handler!(value, context);
     } catch (error) {
       this.#failed(error);
@@ -161,6 +175,27 @@ export class Session {
     // If nothing that the handler started keeps the loop alive, its promise can't settle any more.
     connection.release();
     void this.#settle(returned);
+  }
+
+  #executeWithCallbacks(event: unknown, context: HandlerContext): void {
+    const handler = this.#handler!;
+    const callbacks = new Callbacks({
+      succeed: (result) => {
+        this.#result = result;
+        setImmediate(this.#succeed);
+      },
+      fail: (error) => this.#failed(error),
+    });
+    this.#callbacks = callbacks;
+    this.#host.connection.release();
+    let returned: unknown;
+    try {
+      returned = handler(event, Object.assign(callbacks.context, context), callbacks.callback);
+    } catch (error) {
+      callbacks.callback(error ?? 'handled');
+      return;
+    }
+    callbacks.returned(returned, handler);
   }
 
   async #settle(returned: unknown): Promise<void> {
@@ -176,7 +211,7 @@ export class Session {
   readonly #succeed = (): void => {
     let body: string;
     try {
-      body = serialise(this.#result);
+      body = serialise(this.#result, this.#init!.runtime);
     } catch (error) {
       this.#failed(error);
       return;
@@ -191,6 +226,7 @@ export class Session {
 
   readonly #ended = (): void => {
     this.#host.output.stream = 0;
+    this.#callbacks = undefined;
     this.#state = 'idle';
     const next = this.#waiting.shift();
     if (next !== undefined) this.#execute(next.stream, next.meta, next.event);
@@ -205,11 +241,11 @@ export class Session {
   }
 }
 
-function serialise(result: unknown): string {
+function serialise(result: unknown, runtime: RuntimeId): string {
   try {
     // Undefined has no JSON; nor has a function or a symbol.
     return JSON.stringify(result) ?? 'null';
   } catch {
-    throw new JsonStringifyError();
+    throw new JsonStringifyError(runtime === 'nodejs22.x' ? 'Error' : 'Runtime.JSONStringifyError');
   }
 }

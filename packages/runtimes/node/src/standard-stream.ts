@@ -11,6 +11,8 @@ const NEWLINE = 0x0a;
 export class StandardStream extends Writable {
   readonly fd: 1 | 2;
   readonly #output: LogOutput;
+  /** Whether a line, without its end, is to be logged; all are where this is not set. */
+  keep: ((line: string) => boolean) | undefined;
   #partial: Buffer[] = [];
   #partialBytes = 0;
 
@@ -24,7 +26,7 @@ export class StandardStream extends Writable {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
     if (end > 0) {
       const lines = chunk.subarray(0, end);
-      this.#output.writeBytes(this.#partialBytes === 0 ? lines : Buffer.concat([...this.#partial, lines]));
+      this.#write(this.#partialBytes === 0 ? lines : Buffer.concat([...this.#partial, lines]));
       this.#partial = [];
       this.#partialBytes = 0;
     }
@@ -43,6 +45,14 @@ export class StandardStream extends Writable {
     const line = Buffer.concat([...this.#partial, Buffer.of(NEWLINE)]);
     this.#partial = [];
     this.#partialBytes = 0;
-    this.#output.writeBytes(line);
+    this.#write(line);
+  }
+
+  #write(lines: Buffer): void {
+    const { keep } = this;
+    if (keep === undefined) return this.#output.writeBytes(lines);
+    for (const line of lines.toString().split('\n').slice(0, -1)) {
+      if (keep(line)) this.#output.writeText(`${line}\n`);
+    }
   }
 }

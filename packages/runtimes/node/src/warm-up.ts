@@ -7,10 +7,10 @@ import { setImmediate } from 'node:timers/promises';
 import { encodeFrame, encodeInvoke, encodeJson, FrameDecoder, INLINE_BODY, Kind } from '@hearth/protocol';
 import { installClock } from './clock.ts';
 import { Connection, type OnRead } from './connection.ts';
-import { patchConsole, type LogMethods } from './console.ts';
+import type { LogMethods } from './console.ts';
 import { replaceEnvironment } from './environment.ts';
+import { FunctionLog } from './function-log.ts';
 import { loadHandler } from './load-handler.ts';
-import { formatText } from './log-format.ts';
 import { LogOutput } from './log-output.ts';
 import { installModulePaths } from './module-paths.ts';
 import { OWN_RUNTIME } from './own-runtime.ts';
@@ -140,16 +140,17 @@ function openSandbox(
   const output = new LogOutput(connection);
   const stdout = new StandardStream(1, output);
   const console = {} as LogMethods;
-  patchConsole(console, output, formatText);
+  const log = new FunctionLog(console, output, [stdout]);
   Reflect.set(globalThis, REHEARSAL, { console });
   const environment: NodeJS.ProcessEnv = {};
   const session = new Session({
     connection,
     output,
     environment,
-    logError: console.error,
-    flush: () => stdout.flushPartialLine(),
+    logError: (headline, thrown) => log.error(headline, thrown),
+    flush: () => log.flush(),
     init: async (message) => {
+      log.become(message.runtime, message.environment);
       replaceEnvironment(environment, message.environment);
       installModulePaths(environment);
       stdout.write('rehearsal\nunfinished');

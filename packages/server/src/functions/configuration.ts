@@ -3,6 +3,7 @@ import type { FunctionConfiguration, LastUpdateStatusReasonCode } from '@aws-sdk
 import type { FunctionSpec } from '@hearth/protocol';
 import type { FunctionRecord } from './function-record.ts';
 import { functionArn, partition } from './function-name.ts';
+import { loggingConfig } from './logging.ts';
 
 /** The moment of a function's life that an answer shows. */
 export type Phase = 'creating' | 'updating' | 'settled';
@@ -60,7 +61,7 @@ export function listedConfiguration(record: FunctionRecord, qualified: boolean):
     Architectures: [record.architecture],
     EphemeralStorage: { Size: settings.ephemeralStorage },
     SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
-    LoggingConfig: { LogFormat: 'Text', LogGroup: settings.logGroup },
+    LoggingConfig: loggingConfig(settings.logGroup, settings.jsonLogs),
   };
 }
 
@@ -83,6 +84,9 @@ export function functionSpec(record: FunctionRecord): FunctionSpec {
     environment: settings.environment,
     code: record.code,
     logGroup: settings.logGroup,
+    runtimeVersionArn: runtimeVersionArn(record),
+    ...(settings.jsonLogs === undefined ? {} : { jsonLogs: settings.jsonLogs }),
+    ...(settings.tracing === 'Active' ? { tracing: settings.tracing } : {}),
   };
 }
 

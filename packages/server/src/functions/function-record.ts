@@ -1,4 +1,4 @@
-import type { CodeRef, RuntimeId } from '@hearth/protocol';
+import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
 
 /** What a person sets about how a function runs. */
 export interface FunctionSettings {
@@ -16,6 +16,8 @@ export interface FunctionSettings {
   readonly tracing: 'PassThrough' | 'Active';
   readonly snapStart: 'None' | 'PublishedVersions';
   readonly logGroup: string;
+  /** Present where LogFormat is JSON. */
+  readonly jsonLogs?: JsonLogs;
   /** ARN of the queue or topic for events that failed; kept for when asynchronous invocations are served. */
   readonly deadLetterTarget?: string;
 }

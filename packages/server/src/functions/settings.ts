@@ -4,6 +4,7 @@ import type { RuntimeId } from '@hearth/protocol';
 import { checkEnvironment } from './environment.ts';
 import type { FunctionSettings } from './function-record.ts';
 import { LIMITS } from './limits.ts';
+import { mergeLogging } from './logging.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /**
@@ -54,7 +55,8 @@ export function mergeSettings(
   if (environment !== undefined) checkEnvironment(environment);
   const target =
     request.DeadLetterConfig === undefined ? settings.deadLetterTarget : request.DeadLetterConfig.TargetArn;
-  const { deadLetterTarget: _, ...rest } = settings;
+  const { deadLetterTarget: _, jsonLogs: before, ...rest } = settings;
+  const jsonLogs = mergeLogging(before, request.LoggingConfig);
   return {
     ...rest,
     ...(request.Runtime === undefined ? {} : { runtime: knownRuntime(request.Runtime) }),
@@ -69,6 +71,7 @@ export function mergeSettings(
     ...(request.TracingConfig?.Mode === undefined ? {} : { tracing: request.TracingConfig.Mode }),
     ...(request.SnapStart?.ApplyOn === undefined ? {} : { snapStart: request.SnapStart.ApplyOn }),
     ...(request.LoggingConfig?.LogGroup === undefined ? {} : { logGroup: request.LoggingConfig.LogGroup }),
+    ...(jsonLogs === undefined ? {} : { jsonLogs }),
     ...(target === undefined || target === '' ? {} : { deadLetterTarget: target }),
   };
 }

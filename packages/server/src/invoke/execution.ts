@@ -6,11 +6,12 @@ import { Deadline } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
 import type { FunctionUse } from './concurrency.ts';
-import { errorDocument, runtimeFailure } from './exit-error.ts';
+import { errorDocument, errorTypeOf, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
 import { LogTail } from './log-tail.ts';
 import type { OpenRecord } from './ports.ts';
-import { endAndReport, failedWith, initReport, startLine, TIMED_OUT, timeoutLine, timeoutMessage } from './report.ts';
+import { platformLog, type Ending, type InitEnd, type PlatformLog } from './platform-log.ts';
+import { timeoutMessage } from './report.ts';
 
 /** What an execution needs of the router. */
 export interface ExecutionHost {
@@ -47,6 +48,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   reject: ((error: Error) => void) | undefined;
   readonly #host: ExecutionHost;
   readonly #tail: LogTail | undefined;
+  readonly #platform: PlatformLog;
   #sandbox: Sandbox | undefined;
   #startPath: StartPath = 'warm';
   #startedAt = 0;
@@ -76,6 +78,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.receivedAt = receivedAt;
     this.resolve = resolve;
     this.#tail = invocation.tail ? new LogTail() : undefined;
+    this.#platform = platformLog(invocation.spec);
   }
 
   get bytes(): number {
@@ -163,32 +166,31 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   onResponse(payload: Buffer): void {
-    this.#returned('succeeded', payload);
+    this.#returned('succeeded', payload, undefined);
   }
 
   onError(document: Buffer): void {
     this.#sandbox!.failedLast = true;
-    this.#returned('failed', document);
+    // Only JSON logs tell the type of what the function itself has thrown.
+    this.#returned('failed', document, this.invocation.spec.jsonLogs && errorTypeOf(document));
   }
 
   onResponseTooLarge(): void {
     const errorType = 'Function.ResponseSizeTooLarge';
     const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE} bytes).`;
-    this.#returned('failed', Buffer.from(JSON.stringify({ errorType, errorMessage })));
+    this.#returned('failed', Buffer.from(JSON.stringify({ errorType, errorMessage })), errorType);
   }
 
   /** The time-out has passed. */
   onDeadline(): void {
-    const { clock } = this.#host;
     const { requestId, spec } = this.invocation;
-    this.#writeStart();
-    this.#write(timeoutLine(clock.wallTime(), requestId, spec.timeoutMs));
-    const document = errorDocument('Sandbox.Timedout', requestId, timeoutMessage(spec.timeoutMs));
-    if (this.initialising) this.#write(initReport(spec.timeoutMs, 'invoke', TIMED_OUT));
-    const now = clock.now();
+    const message = timeoutMessage(spec.timeoutMs);
+    const now = this.#host.clock.now();
+    if (this.initialising) this.initEnded('invoke', 'timeout');
     const sandbox = this.#sandbox;
     if (sandbox !== undefined) this.#host.measure(sandbox, now);
-    this.#close('timed-out', document, spec.timeoutMs, TIMED_OUT, now, '');
+    const document = errorDocument('Sandbox.Timedout', requestId, message);
+    this.#close('timed-out', document, now, { durationMs: spec.timeoutMs, status: 'timeout', verdict: message });
     if (sandbox === undefined) return;
     if (sandbox.holder === this) sandbox.holder = undefined;
     this.#host.destroy(sandbox, 'its invocation timed out');
@@ -206,6 +208,21 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.died(loss);
   }
 
+  /** Its sandbox begins to load the function: in its own phase, or inside this invocation and on its time. */
+  initStarted(phase: InitEnd['phase']): void {
+    this.initialising = phase === 'invoke';
+    const { clock } = this.#host;
+    if (this.initialising) this.start(clock.now());
+    this.#writeInit(this.#platform.initStart(this.invocation.spec, phase, clock.wallTime()));
+  }
+
+  initEnded(phase: InitEnd['phase'], status: InitEnd['status'], errorType?: string): void {
+    this.initialising = false;
+    const { clock } = this.#host;
+    const durationMs = clock.now() - this.#sandbox!.initStartedAt;
+    this.#writeInit(this.#platform.initEnd({ durationMs, phase, status, errorType }, clock.wallTime()));
+  }
+
   /** The sandbox ended while it initialised or executed. */
   died(loss: SandboxLoss): void {
     const { requestId } = this.invocation;
@@ -213,51 +230,70 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const sandbox = this.#sandbox!;
     sandbox.maxUsedMb = Math.min(sandbox.spec.memoryMb, Math.max(sandbox.maxUsedMb, loss.maxMemoryMb));
     const now = this.#host.clock.now();
-    const closing = `RequestId: ${requestId} Error: ${message}\n${errorType}\n`;
     const document = errorDocument(errorType, requestId, message);
-    this.#close('lost', document, now - (this.#startedAt || now), failedWith(errorType), now, closing);
+    const durationMs = now - (this.#startedAt || now);
+    this.#close('lost', document, now, { durationMs, status: 'error', errorType, verdict: message });
   }
 
-  /** Init failed: that is the invocation's outcome. */
-  initFailed(document: Buffer, durationMs: number): void {
-    this.#close('failed', document, durationMs, failedWith(errorTypeOf(document)), this.#host.clock.now(), '');
+  /** Init failed once more, inside the invocation: that is its outcome. */
+  initFailed(document: Buffer): void {
+    const now = this.#host.clock.now();
+    const durationMs = now - this.#startedAt;
+    this.#close('failed', document, now, { durationMs, status: 'error', errorType: errorTypeOf(document), verdict: '' });
   }
 
-  /** Text of the platform's own for the log. */
   #write(text: string | Buffer): void {
+    if (text.length === 0) return;
     this.#sandbox?.log?.write(text, this.invocation.requestId);
     this.#tail?.add(text);
+  }
+
+  /** Init is the sandbox's affair, not this invocation's: its tail doesn't show it. */
+  #writeInit(text: string): void {
+    if (text !== '') this.#sandbox?.log?.write(text);
   }
 
   #writeStart(): void {
     if (this.#startWritten) return;
     this.#startWritten = true;
-    this.#write(startLine(this.invocation.requestId, this.invocation.spec.version));
+    this.#write(this.#startLine());
   }
 
-  #returned(status: 'succeeded' | 'failed', payload: Buffer): void {
+  #startLine(): string {
+    const { requestId, spec } = this.invocation;
+    const { clock } = this.#host;
+    const startedAt = clock.wallTime() - (clock.now() - this.#startedAt);
+    return this.#platform.start(requestId, spec.version, this.#trace, startedAt);
+  }
+
+  /** The header that the platform's lines show. */
+  get #trace(): string | undefined {
+    return this.invocation.spec.tracing === undefined ? undefined : this.invocation.traceId;
+  }
+
+  #returned(status: 'succeeded' | 'failed', payload: Buffer, errorType: string | undefined): void {
     const now = this.#host.clock.now();
     const sandbox = this.#sandbox!;
     if (status === 'succeeded') sandbox.failedLast = false;
     this.#host.measure(sandbox, now);
-    this.#close(status, payload, now - this.#startedAt, '', now, '');
+    const durationMs = now - this.#startedAt;
+    this.#close(status, payload, now, { durationMs, status: status === 'succeeded' ? 'success' : 'error', errorType });
     this.#host.release(sandbox, now);
   }
 
-  #close(
-    status: InvocationRecord['status'],
-    payload: Buffer,
-    durationMs: number,
-    platformStatus: string,
-    now: number,
-    closing: string,
-  ): void {
+  #close(status: InvocationRecord['status'], payload: Buffer, now: number, ending: Ending): void {
     this.queue?.remove(this);
     const { requestId, spec } = this.invocation;
-    const start = this.#startWritten ? '' : startLine(requestId, spec.version);
-    const maxUsedMb = this.#sandbox?.maxUsedMb ?? 0;
-    const report = endAndReport(requestId, durationMs, spec.memoryMb, maxUsedMb, this.#initMs, platformStatus);
-    this.#write(start + report + closing);
+    const facts = {
+      requestId,
+      initMs: this.#initMs,
+      memoryMb: spec.memoryMb,
+      maxUsedMb: this.#sandbox?.maxUsedMb ?? 0,
+      producedBytes: payload.length,
+      trace: this.#trace,
+    };
+    const end = this.#platform.end(facts, ending, this.#host.clock.wallTime());
+    this.#write(this.#startWritten ? end : this.#startLine() + end);
     this.record.status = status;
     this.record.endedUs = this.#since(now);
     const outcome: { -readonly [K in keyof InvocationOutcome]: InvocationOutcome[K] } = {
@@ -272,15 +308,4 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #since(now: number): number {
     return Math.round((now - this.receivedAt) * 1000);
   }
-}
-
-/** The type in an error document; a document that a sandbox made need not be one. */
-function errorTypeOf(document: Buffer): string {
-  try {
-    const { errorType } = JSON.parse(document.toString('utf8')) as { errorType?: unknown };
-    if (typeof errorType === 'string') return errorType.slice(0, 256).replaceAll(/\s/g, ' ');
-  } catch {
-    // Not JSON, or not an object: it has no type.
-  }
-  return 'Runtime.Unknown';
 }

@@ -39,3 +39,14 @@ export function runtimeFailure({ exit }: SandboxLoss): RuntimeFailure {
 export function errorDocument(errorType: string, requestId: string, message: string): Buffer {
   return Buffer.from(JSON.stringify({ errorType, errorMessage: `RequestId: ${requestId} Error: ${message}` }));
 }
+
+/** The type in an error document; a document that a sandbox made need not be one. */
+export function errorTypeOf(document: Buffer): string {
+  try {
+    const { errorType } = JSON.parse(document.toString('utf8')) as { errorType?: unknown };
+    if (typeof errorType === 'string') return errorType.slice(0, 256).replaceAll(/\s/g, ' ');
+  } catch {
+    // Not JSON, or not an object: it has no type.
+  }
+  return 'Runtime.Unknown';
+}

@@ -36,7 +36,7 @@ test('the platform lines are those of AWS, and the tail holds them', async () =>
         `Max Memory Used: 12 MB\tInit Duration: \\d+\\.\\d\\d ms\t\n$`,
     ),
   );
-  assert.equal(t.logs.text(), text);
+  assert.equal(t.logs.text(), `INIT_START Runtime Version: nodejs:26.v1\n${text}`);
   const warm = await t.invoke(spec, '{}', { tail: true });
   assert.doesNotMatch(Buffer.from(warm.logTail!, 'base64').toString(), /Init Duration/);
 });
@@ -124,13 +124,53 @@ test('a sandbox that dies of its last failure costs the next invocation nothing'
   assert.equal(outcome.functionError, undefined);
 });
 
-test('an init that fails is the outcome of the invocation', async () => {
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+test('an init that fails is repeated once, inside the invocation; a second failure is its outcome', async () => {
   await using t = new TestFleet();
-  const outcome = await t.invoke(t.spec({ handler: 'index.nothing' }));
+  const spec = t.spec({ handler: 'index.nothing' });
+  const outcome = await t.invoke(spec, '{}', { requestId: REQUEST, tail: true });
   assert.equal(outcome.functionError, 'Unhandled');
   assert.equal((JSON.parse(outcome.payload.toString()) as { errorType: string }).errorType, 'Runtime.HandlerNotFound');
   await settled();
   assert.deepEqual(t.fleet.stats().sandboxes, {});
+  const failed = (phase: string) =>
+    `INIT_REPORT Init Duration: 0\\.00 ms\tPhase: ${phase}\tStatus: error\tError Type: Runtime\\.HandlerNotFound\n`;
+  const report =
+    `START RequestId: ${REQUEST} .*\nEND RequestId: ${REQUEST}\nREPORT RequestId: ${REQUEST}\tDuration: .* ms\t` +
+    `Billed Duration: .*\tMax Memory Used: \\d+ MB\tStatus: error\tError Type: Runtime\\.HandlerNotFound\n`;
+  assert.match(t.logs.text(), new RegExp(`^INIT_START .*\n${failed('init')}${failed('invoke')}${report}$`));
+  const written = [...t.logs.streams.values()].filter((text) => text !== '');
+  assert.equal(written.length, 1, 'one stream, as on AWS, where both take place in one environment');
+  assert.match(Buffer.from(outcome.logTail!, 'base64').toString(), new RegExp(`^${report}$`));
+});
+
+test('a function whose init has failed is initialised once for each further invocation, until one succeeds', async () => {
+  await using t = new TestFleet();
+  const spec = t.spec({ handler: 'index.late' });
+  const inits = () => t.logs.text().match(/INIT_REPORT/g)?.length;
+  await t.invoke(spec);
+  assert.equal(inits(), 2);
+  await t.invoke(spec);
+  assert.equal(inits(), 3);
+  t.handlers['index.late'] = (event) => event;
+  const outcome = await t.invoke(spec, '5', { tail: true });
+  assert.equal(outcome.payload.toString(), '5');
+  assert.doesNotMatch(Buffer.from(outcome.logTail!, 'base64').toString(), /Init Duration/);
+  assert.equal(inits(), 3);
+});
+
+test('an init that exits is repeated too', async () => {
+  await using t = new TestFleet({ hangingInits: new Set(['index.handler']) });
+  const running = t.invoke(t.spec({ timeoutMs: 60_000 }));
+  for (const code of [7, 8]) {
+    await settled();
+    const agent = [...t.provider.agents.values()].find(({ sandboxes }) => sandboxes.size > 0)!;
+    agent.exit([...agent.sandboxes.values()][0]!, { code, signal: null, outOfMemory: false });
+  }
+  const { errorType, errorMessage } = JSON.parse((await running).payload.toString()) as Record<string, string>;
+  assert.equal(errorType, 'Runtime.ExitError');
+  assert.match(errorMessage!, /Runtime exited with error: exit status 8$/);
+  assert.equal(t.logs.text().match(/INIT_REPORT .*Status: error\tError Type: Runtime\.ExitError\n/g)?.length, 2);
 });
 
 test('an init that takes 10 s is done once more on the time of the invocation', async () => {
@@ -146,7 +186,7 @@ test('an init that takes 10 s is done once more on the time of the invocation', 
   t.clock.advance(1);
   const outcome = await running;
   assert.equal(outcome.payload.toString(), '1');
-  assert.match(t.logs.text(), /^INIT_REPORT Init Duration: 10000\.00 ms\tPhase: init\tStatus: timeout\nSTART/);
+  assert.match(t.logs.text(), /\nINIT_REPORT Init Duration: 10000\.00 ms\tPhase: init\tStatus: timeout\nSTART/);
 
   hangingInits.add('index.handler');
   const again = t.invoke(t.spec({ functionName: 'other' }), '1');
@@ -155,7 +195,7 @@ test('an init that takes 10 s is done once more on the time of the invocation', 
   await settled();
   t.clock.advance(3_000);
   assert.match((await again).payload.toString(), /Task timed out after 3\.00 seconds/);
-  assert.match(t.logs.text(), /INIT_REPORT Init Duration: 3000\.00 ms\tPhase: invoke\tStatus: timeout\nEND/);
+  assert.match(t.logs.text(), /INIT_REPORT Init Duration: 3000\.00 ms\tPhase: invoke\tStatus: timeout\nSTART .*\n\S+ \S+ Task timed out .*\n\nEND/);
 });
 
 test('bodies of megabytes travel both ways; a response over 6 MB is an error and the sandbox stays', async () => {

@@ -10,9 +10,9 @@ import { Concurrency } from './concurrency.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import { Execution } from './execution.ts';
 import type { ExecutionHost } from './execution.ts';
+import { errorTypeOf, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
-import { initReport, TIMED_OUT } from './report.ts';
 
 /** What the router needs of placement. */
 export interface SandboxSource {
@@ -20,6 +20,7 @@ export interface SandboxSource {
   waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean;
   place(spec: FunctionSpec): Promise<Sandbox>;
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
+  continueLog(sandbox: Sandbox, stream: string): void;
   measure(sandbox: Sandbox, now: number): void;
   release(sandbox: Sandbox, now: number): void;
   destroy(sandbox: Sandbox, reason: string): void;
@@ -54,6 +55,8 @@ export class Router implements ExecutionHost, Disposable {
   readonly #concurrency: Concurrency;
   /** One queue for each time-out that functions have: at most 900, since AWS counts it in seconds. */
   readonly #timeouts = new Map<number, DeadlineQueue>();
+  /** Function versions whose last init failed. */
+  readonly #brokenInits = new WeakSet<FunctionSpec>();
   readonly #processors: number;
   readonly #poll: BusyPoll;
   #inFlight = 0;
@@ -166,40 +169,61 @@ export class Router implements ExecutionHost, Disposable {
 
   /** The cold path: a new sandbox, or one that another invocation has just left. */
   async #runCold(execution: Execution): Promise<void> {
+    const { spec } = execution.invocation;
     const sandbox = await this.#place(execution);
     if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
+    // The environment is known to be broken: as on AWS it is initialised once, inside the invocation.
+    if (this.#brokenInits.has(spec)) return this.#initInside(execution, sandbox);
+    execution.initStarted('init');
     const outcome = await this.#placement.initialise(sandbox, INIT_TIMEOUT_MS);
-    if (outcome.kind !== 'timed-out') return this.#afterInit(execution, sandbox, outcome, outcome.durationMs);
-    // AWS's rule: an init that takes too long is done once more, inside the invocation and on its time.
-    sandbox.log?.write(initReport(INIT_TIMEOUT_MS, 'init', TIMED_OUT), execution.invocation.requestId);
-    this.#placement.destroy(sandbox, `its init took longer than ${INIT_TIMEOUT_MS / 1000} s`);
-    await this.#initInside(execution);
+    this.#endInit(execution, sandbox, 'init', outcome);
+    if (outcome.kind === 'initialised') return this.#afterInit(execution, outcome.durationMs);
+    const { logStream } = sandbox;
+    const again = await this.#place(execution);
+    if (again.state === 'executing') return execution.run(undefined, this.clock.now());
+    if (logStream !== '') this.#placement.continueLog(again, logStream);
+    await this.#initInside(execution, again);
   }
 
-  async #initInside(execution: Execution): Promise<void> {
-    const sandbox = await this.#place(execution);
-    if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
-    execution.initialising = true;
-    execution.start(this.clock.now());
+  /** AWS's rule: an init that fails or takes too long is done once more, inside the invocation and on its time. */
+  async #initInside(execution: Execution, sandbox: Sandbox): Promise<void> {
+    execution.initStarted('invoke');
     // The invocation's own deadline comes first, and ends the sandbox.
     const outcome = await this.#placement.initialise(sandbox, execution.invocation.spec.timeoutMs + INIT_TIMEOUT_MS);
-    execution.initialising = false;
-    if (execution.queue === undefined || outcome.kind === 'timed-out') return;
-    this.#afterInit(execution, sandbox, outcome, undefined);
+    if (execution.queue === undefined) return;
+    this.#endInit(execution, sandbox, 'invoke', outcome);
+    if (outcome.kind === 'initialised') this.#afterInit(execution, undefined);
+    else if (outcome.kind === 'lost') execution.died(outcome.loss);
+    else if (outcome.kind === 'failed') execution.initFailed(outcome.document);
   }
 
-  #afterInit(
-    execution: Execution,
-    sandbox: Sandbox,
-    outcome: Exclude<InitOutcome, { kind: 'timed-out' }>,
-    initMs: number | undefined,
-  ): void {
+  /** Says how an init ended, ends the sandbox of one that is no success, and bears in mind for whom that is usual. */
+  #endInit(execution: Execution, sandbox: Sandbox, phase: 'init' | 'invoke', outcome: InitOutcome): void {
+    const { spec } = execution.invocation;
+    switch (outcome.kind) {
+      case 'initialised':
+        this.#brokenInits.delete(spec);
+        return execution.initEnded(phase, 'success');
+      case 'failed':
+        this.#brokenInits.add(spec);
+        execution.initEnded(phase, 'error', errorTypeOf(outcome.document));
+        return this.#placement.destroy(sandbox, 'its init failed');
+      case 'timed-out':
+        this.#brokenInits.delete(spec);
+        execution.initEnded(phase, 'timeout');
+        return this.#placement.destroy(sandbox, `its init took longer than ${INIT_TIMEOUT_MS / 1000} s`);
+      case 'lost':
+        // Where nobody saw it end, its instance was lost, and not by its own doing.
+        if (outcome.loss.exit === null) return;
+        this.#brokenInits.add(spec);
+        return execution.initEnded(phase, 'error', runtimeFailure(outcome.loss).errorType);
+    }
+  }
+
+  #afterInit(execution: Execution, initMs: number | undefined): void {
     const now = this.clock.now();
     execution.record.initialisedUs = Math.round((now - execution.receivedAt) * 1000);
-    if (outcome.kind === 'initialised') return execution.run(initMs, now);
-    if (outcome.kind === 'lost') return execution.died(outcome.loss);
-    execution.initFailed(outcome.document, outcome.durationMs);
-    this.#placement.destroy(sandbox, 'its init failed');
+    execution.run(initMs, now);
   }
 
   async #place(execution: Execution): Promise<Sandbox> {

@@ -37,6 +37,8 @@ export function sandboxEnvironment(
     AWS_LAMBDA_FUNCTION_VERSION: spec.version,
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
+    // The runtime's format and levels; without these it writes text.
+    ...(spec.jsonLogs && { AWS_LAMBDA_LOG_FORMAT: 'JSON', AWS_LAMBDA_LOG_LEVEL: spec.jsonLogs.applicationLevel }),
   };
 }
 

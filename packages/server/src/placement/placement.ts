@@ -205,6 +205,13 @@ export class Placement implements AsyncDisposable {
     return this.#initialiser.initialise(sandbox, timeoutMs);
   }
 
+  /** A sandbox that replaces another, for the same invocation, goes on with the log stream of that. */
+  continueLog(sandbox: Sandbox, stream: string): void {
+    sandbox.log?.close();
+    sandbox.logStream = stream;
+    sandbox.log = this.#options.logs.open(sandbox.spec.account, sandbox.spec.logGroup, stream);
+  }
+
   /** The invocation is over and the sandbox may serve the next. `now` by the clock. */
   release(sandbox: Sandbox, now: number): void {
     sandbox.holder = undefined;

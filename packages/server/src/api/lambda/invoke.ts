@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
 import type { Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
+import { activeTrace } from '../../invoke/trace.ts';
 import { readBody } from '../body.ts';
 import { send, sendError } from '../answers.ts';
 import { checkPayload, MAX_PAYLOAD } from './payload.ts';
@@ -95,7 +96,8 @@ function describe(
   tail: boolean,
 ): Invocation {
   const context = headers['x-amz-client-context'] as string | undefined;
-  const traceId = headers['x-amzn-trace-id'] as string | undefined;
+  const sentTrace = headers['x-amzn-trace-id'] as string | undefined;
+  const traceId = spec.tracing === undefined ? sentTrace : activeTrace(sentTrace, Date.now());
   return {
     requestId,
     spec,

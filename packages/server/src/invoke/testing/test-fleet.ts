@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FunctionSpec } from '@hearth/protocol';
+import type { FakeHandler } from '../../instances/testing/fake-agent.ts';
 import { FakeProvider } from '../../instances/testing/fake-provider.ts';
 import type { FakeProviderOptions } from '../../instances/testing/fake-provider.ts';
 import { ManualClock } from '../../instances/testing/manual-clock.ts';
@@ -23,7 +24,7 @@ class MemoryLogs implements LogSink {
   open(_account: string, group: string, stream: string): LogWriter {
     const name = `${group}:${stream}`;
     this.writers++;
-    this.streams.set(name, '');
+    if (!this.streams.has(name)) this.streams.set(name, '');
     return {
       write: (text) => void this.streams.set(name, this.streams.get(name)! + text.toString()),
       close: () => void this.writers--,
@@ -71,13 +72,16 @@ export class TestFleet implements AsyncDisposable {
   readonly code = new MemoryCode();
   readonly serverLog: string[] = [];
   readonly provider: FakeProvider;
+  /** May be changed while it runs. */
+  readonly handlers: Record<string, FakeHandler>;
   readonly fleet: Fleet;
 
   constructor(options: TestFleetOptions = {}) {
+    this.handlers = { 'index.handler': (event) => event, ...options.handlers };
     this.provider = new FakeProvider({
       clock: this.clock,
       code: this.code,
-      handlers: { 'index.handler': (event) => event, ...options.handlers },
+      handlers: this.handlers,
       ...(options.hangingInits && { hangingInits: options.hangingInits }),
       ...(options.onExecution && { onExecution: options.onExecution }),
       ...(options.freezer && { freezer: options.freezer }),

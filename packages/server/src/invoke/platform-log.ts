@@ -1,0 +1,54 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import { jsonPlatformLog } from './platform-json.ts';
+import { textPlatformLog } from './platform-text.ts';
+
+/** How an invocation ended. */
+export interface Ending {
+  readonly durationMs: number;
+  readonly status: 'success' | 'error' | 'timeout';
+  /** Of an error, where it is known. */
+  readonly errorType?: string | undefined;
+  /** Present where not the function ended it: it died, timed out or never loaded. What there is to say, or nothing. */
+  readonly verdict?: string;
+}
+
+/** What else its log tells of it. */
+export interface InvocationFacts {
+  readonly requestId: string;
+  /** Of an init that went before the invocation; undefined where there was none. */
+  readonly initMs: number | undefined;
+  readonly memoryMb: number;
+  readonly maxUsedMb: number;
+  /** Bytes of the response. */
+  readonly producedBytes: number;
+  /** X-Ray's header, where the function is traced. */
+  readonly trace: string | undefined;
+}
+
+/** How an init ended, in its own phase or inside an invocation. */
+export interface InitEnd {
+  readonly durationMs: number;
+  readonly phase: 'init' | 'invoke';
+  readonly status: 'success' | 'error' | 'timeout';
+  readonly errorType: string | undefined;
+}
+
+/**
+ * What the platform writes into a function's log, in one of the formats of LoggingConfig. Each method returns whole lines,
+ * or nothing where the function's level leaves that out. Times are milliseconds since the epoch.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html,
+ * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+ */
+export interface PlatformLog {
+  /** A sandbox begins to load the function. */
+  initStart(spec: FunctionSpec, phase: 'init' | 'invoke', now: number): string;
+  initEnd(init: InitEnd, now: number): string;
+  start(requestId: string, version: string, trace: string | undefined, now: number): string;
+  end(invocation: InvocationFacts, ending: Ending, now: number): string;
+}
+
+/** How this function version is logged: an object that all such versions share. */
+export function platformLog(spec: FunctionSpec): PlatformLog {
+  return spec.jsonLogs === undefined ? textPlatformLog : jsonPlatformLog(spec.jsonLogs.systemLevel);
+}
