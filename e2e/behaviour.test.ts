@@ -102,6 +102,69 @@ describe('a function', () => {
       assert.match(lines[raw + 2] ?? '', /Init Duration: [\d.]+ ms/);
     });
 
+    // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
+    it('its log in JSON where LoggingConfig says so, the platform and the function each from their own level on', async () => {
+      await hearth.create(
+        'json',
+        `console.log('loaded');
+         export const handler = async (event, context) => {
+           console.debug('left out');
+           console.log('one', { two: 2 });
+           console.info({ nested: { three: 3 } });
+           console.error(new RangeError('shown'));
+           if (event.fail) throw new TypeError('thrown');
+           return [context.awsRequestId, process.env.AWS_LAMBDA_LOG_FORMAT, process.env.AWS_LAMBDA_LOG_LEVEL];
+         };`,
+        { LoggingConfig: { LogFormat: 'JSON', SystemLogLevel: 'DEBUG' } },
+      );
+      const { payload, log } = await hearth.invoke('json');
+      const [id, format, level] = payload;
+      assert.deepEqual([format, level], ['JSON', 'INFO']);
+      const entries = log
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line));
+      const kinds = (of: any[]) => of.map((entry) => entry.type ?? entry.level);
+      assert.deepEqual(kinds(entries), [
+        'platform.start',
+        'INFO',
+        'INFO',
+        'ERROR',
+        'platform.runtimeDone',
+        'platform.report',
+      ]);
+      assert.deepEqual(entries[0].record, { requestId: id, version: '$LATEST' });
+      assert.equal(entries[1].message, 'one { two: 2 }');
+      assert.equal(entries[1].requestId, id);
+      assert.deepEqual(entries[2].message, { nested: { three: 3 } });
+      assert.equal(entries[3].message.errorType, 'RangeError');
+      const { status, metrics } = entries[5].record;
+      assert.equal(status, 'success');
+      assert.ok(metrics.initDurationMs > 0 && metrics.billedDurationMs >= metrics.durationMs + metrics.initDurationMs);
+      assert.ok(metrics.maxMemoryUsedMB > 0 && metrics.maxMemoryUsedMB <= metrics.memorySizeMB);
+      const failed = (await hearth.invoke('json', { fail: true })).log.split('\n').slice(0, -1);
+      const { type, record } = JSON.parse(failed.at(-1)!);
+      assert.deepEqual([type, record.status, record.errorType], ['platform.report', 'error', 'TypeError']);
+    });
+
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+    it('the trace it belongs to where tracing is active, and its REPORT shows it', async () => {
+      const { payload, log } = await traced('traced', { TracingConfig: { Mode: 'Active' } });
+      assert.match(payload.variable, /^Root=1-[\da-f]{8}-[\da-f]{24};Parent=[\da-f]{16};Sampled=1$/);
+      assert.equal(payload.context, payload.variable);
+      const [, root, parent] = /^Root=(.*);Parent=(.*);/.exec(payload.variable) ?? [];
+      assert.ok(log.endsWith(`\nXRAY TraceId: ${root}\tSegmentId: ${parent}\tSampled: true\t\n`), log);
+      const untraced = await traced('untraced', {});
+      assert.equal(untraced.payload.variable, undefined);
+      assert.doesNotMatch(untraced.log, /XRAY/);
+    });
+
+    async function traced(name: string, settings: Parameters<Hearth['create']>[2]): Promise<any> {
+      const body = 'return { variable: process.env._X_AMZN_TRACE_ID, context: context.xRayTraceId };';
+      await hearth.create(name, `export const handler = async (event, context) => {${body}};`, settings);
+      return hearth.invoke(name);
+    }
+
     it('programs, threads, WebAssembly, timers and its own loopback', async () => {
       const seen = await answer(
         'node',

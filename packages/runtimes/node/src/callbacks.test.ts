@@ -24,7 +24,11 @@ describe('a handler of nodejs22.x', () => {
     ['null where it never calls back, whatever it returns', 'return { ignored: true }', null],
     ['null once nothing is left to wait for', 'setTimeout(() => {}, 20)', null],
     ['the first of several answers', 'callback(null, 1); callback(null, 2); context.succeed(3)', 1],
-    ['the promise rather than a later callback', 'setTimeout(callback, 5, null, "c"); return Promise.resolve("p")', 'p'],
+    [
+      'the promise rather than a later callback',
+      'setTimeout(callback, 5, null, "c"); return Promise.resolve("p")',
+      'p',
+    ],
   ];
   for (const [name, body, expected] of answers) {
     test(`answers with ${name}`, async () => {

@@ -54,7 +54,9 @@ describe('a JSON log entry', () => {
   }
 
   test('shows an error with its own properties in its message', async () => {
-    const [entry] = await entriesOf('console.error(Object.assign(new RangeError("far"), { code: "E", detail: { a: 1 } }))');
+    const [entry] = await entriesOf(
+      'console.error(Object.assign(new RangeError("far"), { code: "E", detail: { a: 1 } }))',
+    );
     const message = entry!['message'] as Record<string, unknown>;
     assert.equal(entry!['level'], 'ERROR');
     assert.deepEqual(Object.keys(message), ['errorType', 'errorMessage', 'stackTrace', 'code', 'detail']);
@@ -103,7 +105,7 @@ describe('a JSON log entry', () => {
     }
   });
 
-  test('of a failure that can\'t be looked at is there all the same', async () => {
+  test("of a failure that can't be looked at is there all the same", async () => {
     const [entry] = await entriesOf('throw Object.create(null)');
     assert.equal((entry!['message'] as Record<string, unknown>)['errorType'], 'handled');
   });

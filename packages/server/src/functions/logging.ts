@@ -11,10 +11,7 @@ const DEFAULT_LEVEL = 'INFO';
  * @returns undefined where the format is Text, which has no levels.
  * @throws ApiError InvalidParameterValueException where it names a level for Text.
  */
-export function mergeLogging(
-  current: JsonLogs | undefined,
-  request: LoggingConfig | undefined,
-): JsonLogs | undefined {
+export function mergeLogging(current: JsonLogs | undefined, request: LoggingConfig | undefined): JsonLogs | undefined {
   const format = request?.LogFormat ?? (current === undefined ? 'Text' : 'JSON');
   const { ApplicationLogLevel: application, SystemLogLevel: system } = request ?? {};
   if (format === 'JSON') {

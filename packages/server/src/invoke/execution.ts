@@ -239,7 +239,12 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   initFailed(document: Buffer): void {
     const now = this.#host.clock.now();
     const durationMs = now - this.#startedAt;
-    this.#close('failed', document, now, { durationMs, status: 'error', errorType: errorTypeOf(document), verdict: '' });
+    this.#close('failed', document, now, {
+      durationMs,
+      status: 'error',
+      errorType: errorTypeOf(document),
+      verdict: '',
+    });
   }
 
   #write(text: string | Buffer): void {

@@ -38,7 +38,10 @@ class JsonPlatformLog implements PlatformLog {
     const common = { initializationType: INITIALIZATION, phase, status, ...(errorType && { errorType }) };
     return (
       this.#event(level, 'platform.initRuntimeDone', now, () => common) +
-      this.#event(level, 'platform.initReport', now, () => ({ ...common, metrics: { durationMs: rounded(durationMs) } }))
+      this.#event(level, 'platform.initReport', now, () => ({
+        ...common,
+        metrics: { durationMs: rounded(durationMs) },
+      }))
     );
   }
 

@@ -13,10 +13,18 @@ const facts: InvocationFacts = {
   producedBytes: 9,
   trace: undefined,
 };
-const spec = { ...testSpec({ code: { sha256: '', size: 0 } }), runtime: 'nodejs22.x', runtimeVersionArn: 'arn:aws:lambda:us-east-1::runtime:0' } as const;
+const spec = {
+  ...testSpec({ code: { sha256: '', size: 0 } }),
+  runtime: 'nodejs22.x',
+  runtimeVersionArn: 'arn:aws:lambda:us-east-1::runtime:0',
+} as const;
 const logOf = (systemLevel: 'DEBUG' | 'INFO' | 'WARN') =>
   platformLog({ ...spec, jsonLogs: { applicationLevel: 'INFO', systemLevel } });
-const events = (text: string) => text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Event);
+const events = (text: string) =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Event);
 interface Event {
   time: string;
   type: string;
@@ -119,10 +127,19 @@ describe('the JSON format', () => {
     assert.deepEqual(
       events(log.initEnd(init, NOW)).map(({ type, record }) => [type, record]),
       [
-        ['platform.initRuntimeDone', { initializationType: 'on-demand', phase: 'init', status: 'error', errorType: 'E' }],
+        [
+          'platform.initRuntimeDone',
+          { initializationType: 'on-demand', phase: 'init', status: 'error', errorType: 'E' },
+        ],
         [
           'platform.initReport',
-          { initializationType: 'on-demand', phase: 'init', status: 'error', errorType: 'E', metrics: { durationMs: 10 } },
+          {
+            initializationType: 'on-demand',
+            phase: 'init',
+            status: 'error',
+            errorType: 'E',
+            metrics: { durationMs: 10 },
+          },
         ],
       ],
     );

@@ -39,7 +39,9 @@ export const textPlatformLog: PlatformLog = {
 };
 
 function statusText(status: 'success' | 'error' | 'timeout', errorType: string | undefined): string {
-  return errorType === undefined || status === 'timeout' ? `Status: ${status}` : `Status: ${status}\tError Type: ${errorType}`;
+  return errorType === undefined || status === 'timeout'
+    ? `Status: ${status}`
+    : `Status: ${status}\tError Type: ${errorType}`;
 }
 
 function xrayLine(trace: string | undefined): string {

@@ -195,7 +195,10 @@ test('an init that takes 10 s is done once more on the time of the invocation', 
   await settled();
   t.clock.advance(3_000);
   assert.match((await again).payload.toString(), /Task timed out after 3\.00 seconds/);
-  assert.match(t.logs.text(), /INIT_REPORT Init Duration: 3000\.00 ms\tPhase: invoke\tStatus: timeout\nSTART .*\n\S+ \S+ Task timed out .*\n\nEND/);
+  assert.match(
+    t.logs.text(),
+    /INIT_REPORT Init Duration: 3000\.00 ms\tPhase: invoke\tStatus: timeout\nSTART .*\n\S+ \S+ Task timed out .*\n\nEND/,
+  );
 });
 
 test('bodies of megabytes travel both ways; a response over 6 MB is an error and the sandbox stays', async () => {

@@ -13,7 +13,10 @@ test('an invocation without a trace gets one, sampled', () => {
 
 test("a caller's trace goes on with the function's own segment", () => {
   const fields = traceFields(activeTrace('Root=1-5-a; Parent=b;Sampled=1;Lineage=25:1', NOW));
-  assert.deepEqual({ ...fields, Parent: undefined }, { Root: '1-5-a', Parent: undefined, Sampled: '1', Lineage: '25:1' });
+  assert.deepEqual(
+    { ...fields, Parent: undefined },
+    { Root: '1-5-a', Parent: undefined, Sampled: '1', Lineage: '25:1' },
+  );
   assert.match(fields['Parent']!, /^[\da-f]{16}$/);
   assert.match(activeTrace('Root=1-5-a', NOW), /^Root=1-5-a;Parent=[\da-f]{16};Sampled=1$/);
 });
@@ -23,5 +26,6 @@ test("a caller's decision against sampling holds", () => {
 });
 
 test('nonsense in place of a header does no harm', () => {
-  for (const header of ['', ';;;', '=', 'Root', 'a=b=c;Root=x']) assert.match(activeTrace(header, NOW), /^Root=.+;Parent=/);
+  for (const header of ['', ';;;', '=', 'Root', 'a=b=c;Root=x'])
+    assert.match(activeTrace(header, NOW), /^Root=.+;Parent=/);
 });

@@ -20,7 +20,7 @@ import {
   waitUntilFunctionActiveV2,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
-import type { CreateFunctionCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
+import type { CreateFunctionCommandInput, LambdaClient, LoggingConfig } from '@aws-sdk/client-lambda';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
 
 let server: ApiServer;
@@ -169,6 +169,52 @@ test('an update of the configuration changes what it names and keeps the rest', 
     new UpdateFunctionConfigurationCommand({ FunctionName: name, Environment: { Variables: {} } }),
   );
   assert.equal(cleared.Environment, undefined);
+});
+
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
+test('LoggingConfig: JSON has levels, INFO unless asked for; Text has none, and refuses them', async () => {
+  const name = newName();
+  const made = await create(name, { LoggingConfig: { LogFormat: 'JSON', ApplicationLogLevel: 'WARN' } });
+  const group = `/aws/lambda/${name}`;
+  const shown = { LogFormat: 'JSON', ApplicationLogLevel: 'WARN', SystemLogLevel: 'INFO', LogGroup: group };
+  assert.deepEqual(made.LoggingConfig, shown);
+  const update = (LoggingConfig: LoggingConfig) =>
+    client.send(new UpdateFunctionConfigurationCommand({ FunctionName: name, LoggingConfig }));
+  const levels = await update({ SystemLogLevel: 'DEBUG', ApplicationLogLevel: 'TRACE' });
+  assert.deepEqual(levels.LoggingConfig, { ...shown, ApplicationLogLevel: 'TRACE', SystemLogLevel: 'DEBUG' });
+  const grouped = await update({ LogGroup: '/shared/group' });
+  assert.deepEqual(grouped.LoggingConfig, { ...levels.LoggingConfig, LogGroup: '/shared/group' });
+  const text = /^LogLevel is not supported when LogFormat is set to "Text"\. Remove LogLevel from your request or/;
+  const code = 'InvalidParameterValueException';
+  await refused(update({ LogFormat: 'Text', SystemLogLevel: 'INFO' }), code, text);
+  assert.deepEqual((await update({ LogFormat: 'Text' })).LoggingConfig, {
+    LogFormat: 'Text',
+    LogGroup: '/shared/group',
+  });
+  await refused(update({ ApplicationLogLevel: 'INFO' }), code, text);
+  const now = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+  assert.deepEqual(now.LoggingConfig, { LogFormat: 'Text', LogGroup: '/shared/group' });
+  assert.deepEqual((await update({ LogFormat: 'JSON' })).LoggingConfig, {
+    ...shown,
+    ApplicationLogLevel: 'INFO',
+    LogGroup: '/shared/group',
+  });
+});
+
+test('LoggingConfig with a format, a level or a group that is none is refused', async () => {
+  for (const wrong of [
+    { LogFormat: 'XML' },
+    { LogFormat: 'JSON', ApplicationLogLevel: 'LOUD' },
+    { LogFormat: 'JSON', SystemLogLevel: 'ERROR' },
+    { LogGroup: 'with spaces' },
+    { LogGroup: '' },
+  ]) {
+    await refused(
+      create(newName(), { LoggingConfig: wrong as LoggingConfig }),
+      'ValidationException',
+      /^\d validation error/,
+    );
+  }
 });
 
 test('a RevisionId that is not the current one stops an update', async () => {
