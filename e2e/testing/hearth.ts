@@ -164,8 +164,14 @@ export class Hearth implements AsyncDisposable {
 function environment(endpoint: string | undefined): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
   // Debian's own programs, whatever else is installed.
-  const base = { PATH: `/usr/bin:/bin:${PATH}`, HOME, HEARTH_LOG_LEVEL: 'warn' };
+  const base = { PATH: `/usr/bin:/bin:${PATH}`, HOME, HEARTH_LOG_LEVEL: 'warn', ...network() };
   return endpoint === undefined ? base : { ...base, AWS_ENDPOINT_URL: endpoint };
+}
+
+/** How the npm registry is reached from here, for the server, which fetches runtimes from it. */
+function network(): NodeJS.ProcessEnv {
+  const names = /^(https?_proxy|no_proxy|node_extra_ca_certs|npm_config_registry)$/i;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
 }
 
 async function freePort(): Promise<number> {

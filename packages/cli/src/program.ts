@@ -95,6 +95,23 @@ memory of a sandbox that executes, what an idle one really uses.`,
     (await import('./commands/rm.ts')).rm(names, options),
   );
 
+  const runtimes = add('runtimes', 'list the runtimes, and fetch one ahead of its first use')
+    .addHelpText(
+      'after',
+      `
+A runtime that is not on the server's machine is fetched from the npm registry when
+a function first names it.
+${examples('hearth runtimes', 'hearth runtimes install nodejs22.x')}`,
+    )
+    .action(async (options: { json?: boolean }) => (await import('./commands/runtimes.ts')).runtimes(options));
+  runtimes
+    .command('install <name>')
+    .description('fetch a runtime, if it is not there yet')
+    .option('--json', 'answer in JSON, for scripts')
+    .action(async (name: string, options: { json?: boolean }, command: Command) =>
+      (await import('./commands/runtimes.ts')).installRuntime(name, command.optsWithGlobals<typeof options>()),
+    );
+
   add('doctor', 'see whether this machine has what a server needs, and how to get what it lacks').action(
     async (options: { json?: boolean }) => exitWith(await (await import('./commands/doctor.ts')).doctor(options)),
   );

@@ -21,6 +21,8 @@ import { createFleet } from './invoke/fleet.ts';
 import type { OpenRecord, RecordSink } from './invoke/ports.ts';
 import type { SessionCredentials } from './placement/ports.ts';
 import { becomeUser, giveDirectory, serverUser } from './privileges.ts';
+import { networkSettings } from './runtimes/npm.ts';
+import { Runtimes } from './runtimes/runtimes.ts';
 import { readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
@@ -62,9 +64,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metadata = await SqliteMetadataStore.open(join(data, 'functions.db'));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
   const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
+  const runtimes = new Runtimes({
+    data,
+    environment: process.env,
+    npmSettings: networkSettings(process.env['HOME']),
+    onLog: (level, message) => log[level](message),
+  });
   const functions = await Functions.open({
     metadata,
     blobs,
+    runtimes,
     architectures: [machineArchitecture()],
     concurrency: settings.concurrency,
     now: Date.now,
@@ -110,6 +119,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instanceMemoryMb: settings.instanceMemoryMb,
     instanceCpus: settings.instanceCpus,
     maxMemoryMb: settings.maxMemoryMb,
+    warmRuntimes: () => settings.runtimes.filter((runtime) => runtimes.has(runtime)),
+    runtimeComing: (runtime) => runtimes.coming(runtime),
     spares: settings.spares,
     slots: settings.slots,
     maxSandboxes: settings.maxSandboxes,
@@ -120,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instanceKeepAliveMs: settings.instanceIdleMs,
     accountConcurrency: settings.concurrency,
   });
+  for (const runtime of settings.runtimes) runtimes.want(runtime);
   functions.on('changed', (old) => fleet.retire(old));
   functions.on('deleted', (old) => fleet.forget(old));
   for (const { spec, count } of functions.reserving()) fleet.reserve(spec, count);
@@ -136,6 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       invocation: (requestId) => records.get(requestId),
       metrics: () => metrics.text(),
       logs,
+      runtimes,
     },
     log,
     now: Date.now,
@@ -148,6 +161,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   async function shutDown(code: number): Promise<void> {
     http.close();
     http.closeIdleConnections();
+    // First of all: invocations may be waiting for one.
+    await runtimes[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
     http.closeAllConnections();
     await provider[Symbol.asyncDispose]();

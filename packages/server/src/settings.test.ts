@@ -45,6 +45,8 @@ test('what cannot be used is refused by name, with the cure', () => {
   const cases = [
     ['{"instances": -1}', /instances is -1/],
     ['{"instances": "2"}', /instances is 2/],
+    ['{"runtimes": "nodejs22.x"}', /runtimes is "nodejs22.x"/],
+    ['{"runtimes": ["nodejs20.x"]}', /runtimes is \["nodejs20.x"\]/],
     ['{"instanceCpus": 0}', /instanceCpus is 0/],
     ['{"spare": 4}', /unknown setting spare/],
     ['{"sandboxIdleMs": 10, "instanceIdleMs": 5}', /instanceIdleMs is less/],

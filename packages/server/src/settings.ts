@@ -1,6 +1,7 @@
 /** What a person can set: flags of `hearth up`, a file, a few variables of the environment. Flags win, then the file. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { BUILT_IN_RUNTIME, type RuntimeId, RUNTIMES } from '@hearth/protocol';
 import type { AuthMode } from './auth/authenticator.ts';
 
 /** What `hearth up` passes on. */
@@ -25,7 +26,12 @@ export interface Settings {
   maxMemoryMb: number;
   /** Processors of one instance. */
   instanceCpus: number;
-  /** Sandboxes forked ahead of demand in each instance. */
+  /**
+   * Whose zygotes each instance boots with; the built-in one's comes with every instance. Another's is started in an instance when
+   * a function wants it, which costs that function's first sandboxes a start anew.
+   */
+  runtimes: RuntimeId[];
+  /** Sandboxes of the built-in runtime forked ahead of demand in each instance. */
   spares: number;
   /** Clean slots kept ready in each instance: what a burst of new sandboxes can take at once. */
   slots: number;
@@ -61,6 +67,7 @@ function defaults(): Settings {
     instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 3)),
     maxMemoryMb: Math.max(8192, 4 * machineMb),
     instanceCpus: availableParallelism(),
+    runtimes: [BUILT_IN_RUNTIME],
     spares: 8,
     slots: 64,
     maxSandboxes: 1000,
@@ -89,7 +96,9 @@ export function readSettings(options: ServerOptions, environment: NodeJS.Process
   const settings = { ...defaults(), ...(options.config === undefined ? {} : readFile(options.config)) };
   if (environment['HEARTH_SPARES'] !== undefined) settings.spares = Number(environment['HEARTH_SPARES']);
   if (options.instances !== undefined) settings.instances = options.instances;
-  for (const [name, value] of Object.entries(settings)) {
+  const { runtimes, ...numbers } = settings;
+  checkRuntimes(runtimes);
+  for (const [name, value] of Object.entries(numbers)) {
     const least = name === 'instanceCpus' ? 0.1 : 0;
     if (!Number.isFinite(value) || value < least) {
       throw new SettingsError(`${name} is ${String(value)}`, `Give a number of at least ${least}.`);
@@ -99,6 +108,12 @@ export function readSettings(options: ServerOptions, environment: NodeJS.Process
     throw new SettingsError('instanceIdleMs is less than sandboxIdleMs', 'An instance outlives its sandboxes.');
   }
   return settings;
+}
+
+function checkRuntimes(runtimes: unknown): void {
+  const known: readonly unknown[] = RUNTIMES;
+  if (Array.isArray(runtimes) && runtimes.every((runtime) => known.includes(runtime))) return;
+  throw new SettingsError(`runtimes is ${JSON.stringify(runtimes)}`, `Give a list of any of ${RUNTIMES.join(', ')}.`);
 }
 
 function readFile(path: string): Partial<Settings> {

@@ -20,3 +20,23 @@ export async function withProgress<T>(label: string, work: Promise<T>): Promise<
     if (shown && isTTY) process.stderr.write('\r\u001B[K');
   }
 }
+
+const BAR_WIDTH = 24;
+
+/** A bar on stderr, drawn anew on a terminal; elsewhere only the label, once. */
+export function progressBar(label: string): { show(share: number): void; end(): void } {
+  const { isTTY } = process.stderr;
+  let shown = false;
+  return {
+    show(share) {
+      const full = Math.round(Math.min(1, share) * BAR_WIDTH);
+      const bar = `${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}`;
+      if (isTTY) process.stderr.write(`\r${label}  [${bar}] ${Math.round(share * 100)} %`);
+      else if (!shown) process.stderr.write(`${label} ...\n`);
+      shown = true;
+    },
+    end() {
+      if (shown && isTTY) process.stderr.write('\r\u001B[K');
+    },
+  };
+}

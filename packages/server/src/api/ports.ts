@@ -1,3 +1,4 @@
+import type { RuntimeId } from '@hearth/protocol';
 import type { BrowserGuard } from '../auth/browser-guard.ts';
 import type { Authenticator } from '../auth/identity.ts';
 import type { Functions } from '../functions/functions.ts';
@@ -49,6 +50,17 @@ export interface OperatorPorts {
   /** Text in the format of Prometheus. */
   metrics(): string | Promise<string>;
   readonly logs: LogReader;
+  readonly runtimes: RuntimeKeeper;
+}
+
+/** The language runtimes of this server. */
+export interface RuntimeKeeper {
+  /** All of them, as JSON. */
+  list(): readonly unknown[];
+  /** One of them, as JSON. */
+  view(runtime: RuntimeId): unknown;
+  /** Has it fetched in the background, unless it is there or on its way. */
+  want(runtime: RuntimeId): void;
 }
 
 /** Told of what the caller only sees as "internal error". */

@@ -6,7 +6,7 @@ import { functionArn, partition } from './function-name.ts';
 import { loggingConfig } from './logging.ts';
 
 /** The moment of a function's life that an answer shows. */
-export type Phase = 'creating' | 'updating' | 'settled';
+export type Phase = 'creating' | 'not-created' | 'updating' | 'not-updated' | 'settled';
 
 const BEING_CREATED = { reason: 'The function is being created.', code: 'Creating' } as const;
 
@@ -17,23 +17,47 @@ const BEING_CREATED = { reason: 'The function is being created.', code: 'Creatin
  * https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
  *
  * @param qualified whether the ARN ends in `:$LATEST`, as it does where the request had that qualifier.
+ * @param reason of a phase that isn't settled.
  */
-export function configuration(record: FunctionRecord, phase: Phase, qualified: boolean): FunctionConfiguration {
+export function configuration(
+  record: FunctionRecord,
+  phase: Phase,
+  qualified: boolean,
+  reason: string = BEING_CREATED.reason,
+): FunctionConfiguration {
   return {
     ...listedConfiguration(record, qualified),
-    State: phase === 'creating' ? 'Pending' : 'Active',
-    ...(phase === 'creating' ? { StateReason: BEING_CREATED.reason, StateReasonCode: BEING_CREATED.code } : {}),
-    ...(phase === 'updating'
-      ? {
-          LastUpdateStatus: 'InProgress',
-          LastUpdateStatusReason: BEING_CREATED.reason,
-          // AWS answers this code here, though its model doesn't list it.
-          LastUpdateStatusReasonCode: BEING_CREATED.code as unknown as LastUpdateStatusReasonCode,
-        }
-      : {}),
-    ...(phase === 'settled' ? { LastUpdateStatus: 'Successful' } : {}),
+    ...stateOf(phase, reason),
     RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(record) },
   };
+}
+
+function stateOf(phase: Phase, reason: string): Partial<FunctionConfiguration> {
+  switch (phase) {
+    case 'creating':
+      return { State: 'Pending', StateReason: reason, StateReasonCode: BEING_CREATED.code };
+    case 'not-created':
+      return { State: 'Failed', StateReason: reason, StateReasonCode: 'InternalError' };
+    case 'updating':
+      return {
+        State: 'Active',
+        LastUpdateStatus: 'InProgress',
+        LastUpdateStatusReason: reason,
+        // AWS answers this code here, though its model doesn't list it.
+        LastUpdateStatusReasonCode: BEING_CREATED.code as unknown as LastUpdateStatusReasonCode,
+      };
+    case 'not-updated':
+      return {
+        State: 'Active',
+        LastUpdateStatus: 'Failed',
+        LastUpdateStatusReason: reason,
+        LastUpdateStatusReasonCode: 'InternalError',
+      };
+    case 'settled':
+      return { State: 'Active', LastUpdateStatus: 'Successful' };
+    default:
+      throw new Error(`no such phase: ${String(phase)}`);
+  }
 }
 
 /** The part of a function that ListFunctions shows: all but its state. */

@@ -13,14 +13,14 @@ import { chooseArchitecture } from './architecture.ts';
 import type { Architecture } from './architecture.ts';
 import { CodeCollector } from './code-collector.ts';
 import { codeBytes } from './code-source.ts';
-import { configuration, listedConfiguration } from './configuration.ts';
+import { configuration, listedConfiguration, type Phase } from './configuration.ts';
 import { FunctionIndex } from './function-index.ts';
 import type { Entry } from './function-index.ts';
 import { functionArn, locate } from './function-name.ts';
 import type { FunctionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
-import type { BlobStore, FunctionId, MetadataStore } from './ports.ts';
+import type { BlobStore, FunctionId, MetadataStore, RuntimeShelf } from './ports.ts';
 import { Reservations } from './reservations.ts';
 import { mergeSettings, newSettings } from './settings.ts';
 import { addTags, removeTags } from './tags.ts';
@@ -34,6 +34,7 @@ export interface Caller {
 export interface FunctionsOptions {
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
+  readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
   /** Executions of an account in a region at once. */
@@ -141,6 +142,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       };
       await this.#persist(record, code.sha256);
       this.#index.set(record);
+      this.#options.runtimes.want(settings.runtime);
       return configuration(record, 'creating', false);
     } finally {
       this.#changing.delete(arn);
@@ -185,7 +187,9 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   get(caller: Caller, name: string, qualifier: string | undefined, action: string): FunctionConfiguration {
     const found = this.#find(caller, name, qualifier, action);
-    return configuration(found.entry.record, 'settled', found.qualifier !== undefined);
+    const { record } = found.entry;
+    const { phase, reason } = this.#phaseOf(record);
+    return configuration(record, phase, found.qualifier !== undefined, reason);
   }
 
   /** A page of the caller's functions by name, and how to ask for the next one. */
@@ -289,6 +293,20 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     return { entry, qualifier: located.qualifier };
   }
 
+  /** A function isn't ready before its runtime is there: until then AWS's waiters wait, and fail where it can't be had. */
+  #phaseOf({ settings: { runtime }, revision }: FunctionRecord): { phase: Phase; reason?: string } {
+    const { runtimes } = this.#options;
+    const state = runtimes.state(runtime);
+    if (state === 'ready') return { phase: 'settled' };
+    const isNew = revision === 1;
+    if (state === 'failed') return { phase: isNew ? 'not-created' : 'not-updated', reason: runtimes.failure(runtime)! };
+    runtimes.want(runtime);
+    return {
+      phase: isNew ? 'creating' : 'updating',
+      reason: `${runtime} is being fetched: it was not on this machine.`,
+    };
+  }
+
   /** Checks the revision, excludes other changes, and changes. */
   async #change(
     caller: Caller,
@@ -319,6 +337,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     };
     await this.#persist(record, stored);
     const next = this.#index.set(record);
+    this.#options.runtimes.want(record.settings.runtime);
     this.emit('changed', old.spec, next.spec);
     return configuration(record, 'updating', false);
   }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { CodeRef } from '@hearth/protocol';
+import type { CodeRef, RuntimeId } from '@hearth/protocol';
 import type { FunctionRecord } from './function-record.ts';
 
 /** Which function: there is one per account, region and name. */
@@ -29,4 +29,13 @@ export interface BlobStore {
   delete(sha256: string): Promise<void>;
   /** The hex SHA-256 of every blob. */
   list(): Promise<string[]>;
+}
+
+/** The runtimes that functions name. */
+export interface RuntimeShelf {
+  state(runtime: RuntimeId): 'ready' | 'absent' | 'fetching' | 'failed';
+  /** Why it could not be fetched, for people; undefined unless its state is `failed`. */
+  failure(runtime: RuntimeId): string | undefined;
+  /** Has it fetched in the background, unless it is there or on its way. */
+  want(runtime: RuntimeId): void;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { ApiError } from '@hearth/protocol';
+import { ApiError, RUNTIMES } from '@hearth/protocol';
 import { relayAccount } from '../../auth/relay.ts';
 import type { Identity } from '../../auth/identity.ts';
 import type { Functions } from '../../functions/functions.ts';
@@ -14,6 +14,7 @@ import type { LogLine, OperatorPorts } from '../ports.ts';
 /** What all of the operator's endpoints begin with. */
 export const OPERATOR_PATH = '/_hearth/';
 
+const RUNTIME = '/_hearth/runtimes/';
 const INVOCATIONS = '/_hearth/invocations/';
 
 /** The endpoints of Hearth itself, beside Lambda's API. */
@@ -37,17 +38,21 @@ export class OperatorEndpoints {
   ): Promise<void> {
     const url = new URL(request.url!, 'http://localhost');
     const path = url.pathname;
-    if (request.method !== 'GET') throw unknown(request.method!, path);
+    const wanted = request.method === 'POST' && path.startsWith(RUNTIME) ? path.slice(RUNTIME.length) : undefined;
+    if (request.method !== 'GET' && wanted === undefined) throw unknown(request.method!, path);
     if (path.startsWith(CODE_PATH)) return this.#code(path, url.searchParams, response, requestId);
     if (path === '/_hearth/health') return this.#health(response, requestId);
     if (relayAccount(request.socket) !== undefined) {
       throw new ApiError('AccessDeniedException', "Functions may not use the operator's endpoints.");
     }
+    if (wanted !== undefined) return this.#fetchRuntime(wanted, response, requestId);
     switch (path) {
       case '/_hearth/version':
         return send(response, requestId, { version: this.#ports.version });
       case '/_hearth/fleet':
         return send(response, requestId, this.#ports.fleet());
+      case '/_hearth/runtimes':
+        return send(response, requestId, { runtimes: this.#ports.runtimes.list() });
       case '/_hearth/metrics': {
         const text = Buffer.from(await this.#ports.metrics());
         response.writeHead(200, ['content-type', 'text/plain; version=0.0.4', 'content-length', String(text.length)]);
@@ -66,6 +71,19 @@ export class OperatorEndpoints {
     if (!this.#ports.ready())
       throw new ApiError('ServiceUnavailableException', 'Hearth is starting.', { retryAfterSeconds: 1 });
     send(response, requestId, { status: 'ready', version: this.#ports.version });
+  }
+
+  /** Answers at once; how far it is `GET /_hearth/runtimes` shows. */
+  #fetchRuntime(name: string, response: ServerResponse, requestId: string): void {
+    const runtime = RUNTIMES.find((candidate) => candidate === name);
+    if (runtime === undefined) {
+      throw new ApiError(
+        'ResourceNotFoundException',
+        `There is no runtime ${JSON.stringify(name)}: there are ${RUNTIMES.join(', ')}.`,
+      );
+    }
+    this.#ports.runtimes.want(runtime);
+    sendJson(response, requestId, 202, JSON.stringify(this.#ports.runtimes.view(runtime)));
   }
 
   #invocation(id: string, response: ServerResponse, requestId: string): void {
@@ -147,6 +165,6 @@ function send(response: ServerResponse, requestId: string, value: unknown): void
 function unknown(method: string, path: string): ApiError {
   return new ApiError(
     'UnknownOperationException',
-    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs.`,
+    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs, runtimes.`,
   );
 }

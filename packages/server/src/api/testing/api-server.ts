@@ -54,6 +54,7 @@ export class ApiServer implements AsyncDisposable {
         fleet: () => ({ instances: [] }),
         invocation: (id) => this.records.get(id),
         metrics: () => 'hearth_up 1\n',
+        runtimes: { list: () => [], view: () => ({}), want: () => {} },
         logs: {
           tail: async () => this.lines,
           follow: async function* (this: ApiServer) {
@@ -84,6 +85,7 @@ export class ApiServer implements AsyncDisposable {
       await Functions.open({
         metadata,
         blobs: await FilesystemBlobStore.open(join(directory, 'code')),
+        runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
         architectures: ['x86_64'],
         concurrency,
         now: Date.now,
