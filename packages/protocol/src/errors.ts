@@ -26,6 +26,12 @@ export const ERRORS = {
     meaning: 'The request is refused: it names another account, comes from a web page, or lacks rights.',
     cure: 'Use credentials of the account that owns the function, and call Hearth from a program, not from a web page.',
   },
+  BadRequestException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'What came is not well-formed HTTP. The answer closes the connection.',
+    cure: "Read the message: it says what could not be read. AWS's SDKs and CLI never send such a request.",
+  },
   CodeStorageExceededException: {
     status: 400,
     fault: 'caller',
@@ -67,6 +73,18 @@ export const ERRORS = {
     fault: 'caller',
     meaning: 'The body of a request other than Invoke is larger than 70,167,211 bytes.',
     cure: 'Make the deployment package smaller than 50 MB.',
+  },
+  RequestHeaderFieldsTooLargeException: {
+    status: 431,
+    fault: 'caller',
+    meaning: 'The headers of the request are longer than 16 KB together, or more than 200.',
+    cure: 'Send less in headers. A client context may have 3,583 bytes.',
+  },
+  RequestTimeoutException: {
+    status: 408,
+    fault: 'caller',
+    meaning: 'The headers or the body of the request did not come whole in time. The answer closes the connection.',
+    cure: 'Send faster, or raise the settings `headersTimeoutMs` and `requestTimeoutMs`.',
   },
   RequestTooLargeException: {
     status: 413,
@@ -115,7 +133,7 @@ export const ERRORS = {
     fault: 'caller',
     meaning:
       'As many invocations run as may: of the function with its reserved concurrency, of the account in this region, or ' +
-      'with the memory that Hearth has. `Reason` says which.',
+      'with the memory that Hearth has; or too many long requests are on their way at once. `Reason` says which.',
     cure:
       'Try again later, as the SDKs do by themselves; or raise the reserved concurrency, the setting `concurrency` or ' +
       '`maxMemoryMb`.',
@@ -151,7 +169,10 @@ export function errorEntry(code: ErrorCode, service = 'lambda'): ErrorEntry {
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, TooManyRequestsException.
  */
-export type ThrottleReason = 'ConcurrentInvocationLimitExceeded' | 'ReservedFunctionConcurrentInvocationLimitExceeded';
+export type ThrottleReason =
+  | 'CallerRateLimitExceeded'
+  | 'ConcurrentInvocationLimitExceeded'
+  | 'ReservedFunctionConcurrentInvocationLimitExceeded';
 
 export interface ApiErrorOptions {
   /** What TooManyRequestsException says as its `Reason`. */

@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
+import { createHttpServer } from './api/http/server.ts';
 import { ENDPOINT_VARIABLES } from './api/services.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { BrowserGuard } from './auth/browser-guard.ts';
@@ -83,7 +84,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     onError: (error) => log.error({ error }, 'in the background'),
   });
-  const http = createServer();
+  const http = createHttpServer(settings);
   await listen(http, options.port, options.host);
   giveDirectory(data, user);
   becomeUser(user);
@@ -151,6 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       runtimes,
     },
     log,
+    maxBodyBytes: settings.maxBodiesMb * 1024 * 1024,
     now: Date.now,
   });
   http.on('request', (request, response) => api.handle(request, response));

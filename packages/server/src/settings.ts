@@ -52,9 +52,32 @@ export interface Settings {
   pollMs: number;
   /** Executions of one account at once; AWS's default. */
   concurrency: number;
+  /** Connections at once; where one more comes, those that are idle for longest are closed. */
+  maxConnections: number;
+  /** A request's headers must have come after this: ms. */
+  headersTimeoutMs: number;
+  /** A request must have come whole after this: ms. The longest one has 70 MB. */
+  requestTimeoutMs: number;
+  /** A connection without requests is closed after this: ms. Longer than the 60 s for which proxies commonly keep theirs. */
+  keepAliveMs: number;
+  /** Requests on one connection; 0 for any number. */
+  requestsPerConnection: number;
+  /** What bodies of requests may take while they come, short ones not counted: MB. */
+  maxBodiesMb: number;
 }
 
 const MINUTE = 60_000;
+
+/** What a setting must have at least, where that is not 0. */
+const LEAST: Readonly<Record<string, number>> = {
+  instanceCpus: 0.1,
+  maxConnections: 10,
+  headersTimeoutMs: 1000,
+  requestTimeoutMs: 1000,
+  keepAliveMs: 1,
+  // One request of any kind.
+  maxBodiesMb: 140,
+};
 
 /**
  * A third of the machine each, so that a burst fits into the warm ones; four times the machine in all, so that ten
@@ -77,6 +100,12 @@ function defaults(): Settings {
     ahead: 8,
     pollMs: 0.05,
     concurrency: 1000,
+    maxConnections: 8000,
+    headersTimeoutMs: 30_000,
+    requestTimeoutMs: 5 * MINUTE,
+    keepAliveMs: 65_000,
+    requestsPerConnection: 0,
+    maxBodiesMb: 512,
   };
 }
 
@@ -99,13 +128,16 @@ export function readSettings(options: ServerOptions, environment: NodeJS.Process
   const { runtimes, ...numbers } = settings;
   checkRuntimes(runtimes);
   for (const [name, value] of Object.entries(numbers)) {
-    const least = name === 'instanceCpus' ? 0.1 : 0;
+    const least = LEAST[name] ?? 0;
     if (!Number.isFinite(value) || value < least) {
       throw new SettingsError(`${name} is ${String(value)}`, `Give a number of at least ${least}.`);
     }
   }
   if (settings.instanceIdleMs < settings.sandboxIdleMs) {
     throw new SettingsError('instanceIdleMs is less than sandboxIdleMs', 'An instance outlives its sandboxes.');
+  }
+  if (settings.requestTimeoutMs < settings.headersTimeoutMs) {
+    throw new SettingsError('requestTimeoutMs is less than headersTimeoutMs', 'The headers are a part of the request.');
   }
   return settings;
 }

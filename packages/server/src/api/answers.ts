@@ -3,6 +3,14 @@ import { ApiError, errorEntry } from '@hearth/protocol';
 import type { FailureLog } from './ports.ts';
 import type { Answer, Protocol } from './protocols/protocol.ts';
 
+/** For how long a client may leave an answer lie. Short ones are in the kernel's hands and cost nothing. */
+const UNREAD_MS = 60_000;
+
+/** Gives a long answer up, with what it holds, if its client does not read it. */
+export function giveUpUnread(response: ServerResponse): void {
+  response.setTimeout(UNREAD_MS, () => response.destroy());
+}
+
 /** Sends an answer with the headers that every answer has. */
 export function send(response: ServerResponse, requestId: string, answer: Answer): void {
   const { status, headers, contentType, body } = answer;

@@ -5,8 +5,9 @@ import { credentialOf, parseCredential } from '../auth/credential-scope.ts';
 import type { Identity } from '../auth/identity.ts';
 import { relayAccount } from '../auth/relay.ts';
 import { send, sendError } from './answers.ts';
-import { readBody } from './body.ts';
+import { BodyReader } from './body.ts';
 import { Dispatcher } from './dispatch.ts';
+import { checkHead } from './http/head.ts';
 import { CodeLinks } from './lambda/code-link.ts';
 import { LAMBDA } from './lambda/definition.ts';
 import { InvokeOperation } from './lambda/invoke.ts';
@@ -30,7 +31,8 @@ export function createApi(ports: ApiPorts): Api {
   const { authenticator, functions, guard, log } = ports;
   const links = new CodeLinks(ports.now);
   const dispatcher = new Dispatcher(createServices(ports, links));
-  const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, log);
+  const bodies = new BodyReader(ports.maxBodyBytes);
+  const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, bodies, log);
   const operator = new OperatorEndpoints(ports.operator, functions, links);
 
   /** The rest of a request whose head has been understood. */
@@ -59,7 +61,7 @@ export function createApi(ports: ApiPorts): Api {
     try {
       if (found === undefined && form === undefined && isForm(head)) {
         const again = (body: Buffer) => dispatch(call, withForm(head, body), body);
-        readBody(call.request, MAX_FORM, again, () => fail(requestTooLarge(MAX_FORM, undefined)));
+        bodies.read(call.request, MAX_FORM, again, (error) => fail(error ?? requestTooLarge(MAX_FORM, undefined)));
         return;
       }
       const { service } = destination;
@@ -69,7 +71,8 @@ export function createApi(ports: ApiPorts): Api {
       if (form !== undefined) proceed(form);
       else {
         const { maxRequest } = service;
-        readBody(call.request, maxRequest, proceed, () => fail(requestTooLarge(maxRequest, open.operation)));
+        const refuse = (error?: ApiError) => fail(error ?? requestTooLarge(maxRequest, open.operation));
+        bodies.read(call.request, maxRequest, proceed, refuse);
       }
     } catch (error) {
       fail(error);
@@ -80,6 +83,7 @@ export function createApi(ports: ApiPorts): Api {
     handle(request, response) {
       const requestId = randomUUID();
       try {
+        checkHead(request);
         // A sandbox is no browser, and calls the server by the relay's own address.
         if (relayAccount(request.socket) === undefined) guard.check(request);
         const identity = authenticator.authenticate(request);

@@ -1,37 +1,138 @@
 import type { IncomingMessage } from 'node:http';
+import { ApiError } from '@hearth/protocol';
+
+/** A body of at most this is taken as it comes; what is kept of longer ones is counted. */
+const SHORT = 64 * 1024;
 
 /**
- * Collects the body of a request. Exactly one of the two is called, once, and neither where the client goes away.
- *
- * @param limit bytes; of a longer body nothing is kept.
+ * Collects the bodies of requests. What is kept of all of them together is bounded, so that many clients who send long
+ * bodies slowly can't use up the memory; short bodies always pass.
  */
-export function readBody(
-  request: IncomingMessage,
-  limit: number,
-  done: (body: Buffer) => void,
-  tooLarge: () => void,
-): void {
-  if (Number(request.headers['content-length'] ?? 0) > limit) {
-    // What is still to come is read and thrown away by node:http once the answer is sent.
-    tooLarge();
-    return;
+export class BodyReader {
+  /** Bytes of all long bodies. */
+  readonly #limit: number;
+  #held = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
   }
-  let first: Buffer | undefined;
-  let chunks: Buffer[] | undefined;
-  let length = 0;
-  request.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > limit) {
-      // Announced by no length, so only now seen. The rest is thrown away as it comes.
+
+  /** Bytes that are set aside for long bodies at present. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /**
+   * Exactly one of the two is called, once, and neither where the client goes away.
+   *
+   * @param limit bytes; of a longer body nothing is kept.
+   * @param refuse called where the body can't be taken, without an error if that is because it is longer than the limit.
+   */
+  read(
+    request: IncomingMessage,
+    limit: number,
+    done: (body: Buffer) => void,
+    refuse: (error: ApiError | undefined) => void,
+  ): void {
+    const announced = request.headers['content-length'];
+    if (announced !== undefined && Number(announced) > limit) {
+      // What is still to come is read and thrown away by node:http once the answer is sent.
+      closeAfter(request);
+      refuse(undefined);
+      return;
+    }
+    let first: Buffer | undefined;
+    let long: LongBody | undefined;
+    const stop = (error: ApiError | undefined): void => {
+      // The rest is thrown away as it comes.
       request.removeAllListeners('data').removeAllListeners('end').resume();
-      tooLarge();
-    } else if (first === undefined) first = chunk;
-    else if (chunks === undefined) chunks = [first, chunk];
-    else chunks.push(chunk);
-  });
-  request.on('end', () => {
-    // A body of one chunk, which is nearly all of them, is not copied.
-    done(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, length));
+      closeAfter(request);
+      refuse(error);
+    };
+    request.on('data', (chunk: Buffer) => {
+      if (first === undefined && chunk.length <= limit) {
+        first = chunk;
+        return;
+      }
+      const length = (long?.length ?? first?.length ?? 0) + chunk.length;
+      // Announced by no length, so only now seen.
+      if (length > limit) return stop(undefined);
+      if (long === undefined) {
+        long = new LongBody(first!);
+        const body = long;
+        request.once('close', () => (this.#held -= body.give()));
+      }
+      const wanted = long.wanted(chunk, announced === undefined ? limit : Number(announced));
+      if (wanted > SHORT && this.#held + wanted - long.size > this.#limit) return stop(tooMuchAtOnce());
+      this.#held += wanted - long.size;
+      long.add(chunk, wanted);
+    });
+    request.on('end', () => {
+      // A body of one chunk, which is nearly all of them, is not copied.
+      done(long?.bytes ?? first ?? EMPTY);
+    });
+  }
+}
+
+/** Grows as it comes, so that a long body is not copied at once in the end. */
+class LongBody {
+  #buffer: Buffer;
+  length: number;
+  /** Bytes that it takes. */
+  size: number;
+
+  constructor(first: Buffer) {
+    this.#buffer = first;
+    this.length = first.length;
+    this.size = 0;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.length);
+  }
+
+  /** How large it should be to take one more chunk: twice as large as needed now, but not larger than the whole can be. */
+  wanted(chunk: Buffer, whole: number): number {
+    const needed = this.length + chunk.length;
+    return needed <= this.size ? this.size : Math.max(needed, Math.min(whole, 2 * needed));
+  }
+
+  add(chunk: Buffer, size: number): void {
+    if (size !== this.size) {
+      const larger = Buffer.allocUnsafeSlow(size);
+      this.#buffer.copy(larger, 0, 0, this.length);
+      this.#buffer = larger;
+      this.size = size;
+    }
+    this.length += chunk.copy(this.#buffer, this.length);
+  }
+
+  /** The memory belongs to whoever has read the body from now on. @returns how many bytes that are. */
+  give(): number {
+    const { size } = this;
+    this.size = 0;
+    return size;
+  }
+}
+
+/**
+ * Where a client wants its connection closed after the answer, node:http does so at once: one that is still sending would find
+ * the connection broken and might never read why. So it is closed when the body has ended, or by the server's time-out.
+ */
+function closeAfter(request: IncomingMessage): void {
+  const socket: { destroySoon?: () => void } & Pick<IncomingMessage['socket'], 'end' | 'destroy'> = request.socket;
+  socket.destroySoon = () => {
+    socket.end();
+    request.once('end', () => socket.destroy());
+  };
+  // The next request on the connection has no part in this.
+  request.once('end', () => delete socket.destroySoon);
+}
+
+function tooMuchAtOnce(): ApiError {
+  return new ApiError('TooManyRequestsException', 'Rate Exceeded. Too many long requests are on their way at once.', {
+    reason: 'CallerRateLimitExceeded',
+    retryAfterSeconds: 1,
   });
 }
 

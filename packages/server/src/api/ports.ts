@@ -12,6 +12,8 @@ export interface ApiPorts {
   readonly guard: BrowserGuard;
   readonly operator: OperatorPorts;
   readonly log: FailureLog;
+  /** Bytes that long bodies of requests may take together while they come. */
+  readonly maxBodyBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

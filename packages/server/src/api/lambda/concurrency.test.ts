@@ -95,7 +95,7 @@ test('100 are left for functions without a reservation, and of two that want the
 });
 
 test('of an account with less than 100, all is left to them', async () => {
-  await using server = await ApiServer.start(undefined, 10);
+  await using server = await ApiServer.start({ concurrency: 10 });
   const client = server.client();
   await create(client, 'one');
   await assert.rejects(put(client, 'one', 1), tooFew(10));
@@ -107,12 +107,12 @@ test('a reservation outlives the server and ends with its function', async () =>
   const data = await mkdtemp(join(tmpdir(), 'hearth-reserved-'));
   try {
     {
-      await using server = await ApiServer.start(data);
+      await using server = await ApiServer.start({ data });
       await create(server.client(), 'one');
       await create(server.client(), 'two');
       await put(server.client(), 'one', 7);
     }
-    await using server = await ApiServer.start(data);
+    await using server = await ApiServer.start({ data });
     const client = server.client();
     assert.deepEqual(
       [...server.functions.reserving()].map(({ spec, count }) => [spec.functionName, count]),

@@ -3,8 +3,8 @@ import { ApiError } from '@hearth/protocol';
 import type { Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
-import { readBody } from '../body.ts';
-import { send, sendError } from '../answers.ts';
+import type { BodyReader } from '../body.ts';
+import { giveUpUnread, send, sendError } from '../answers.ts';
 import { checkPayload, MAX_PAYLOAD } from './payload.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import type { InvokeTargets, Target } from './targets.ts';
@@ -22,17 +22,19 @@ const JOINED = 16 * 1024;
 export class InvokeOperation {
   readonly #targets: InvokeTargets;
   readonly #invoker: Invoker;
+  readonly #bodies: BodyReader;
   readonly #log: FailureLog;
 
-  constructor(targets: InvokeTargets, invoker: Invoker, log: FailureLog) {
+  constructor(targets: InvokeTargets, invoker: Invoker, bodies: BodyReader, log: FailureLog) {
     this.#targets = targets;
     this.#invoker = invoker;
+    this.#bodies = bodies;
     this.#log = log;
   }
 
   handle(request: IncomingMessage, response: ServerResponse, identity: Identity, requestId: string): void {
     const fail = (error: unknown) => sendError(response, requestId, error, this.#log, LAMBDA);
-    readBody(
+    this.#bodies.read(
       request,
       MAX_PAYLOAD,
       (payload) =>
@@ -40,12 +42,13 @@ export class InvokeOperation {
           if (error === undefined) this.#invoke(request, response, identity, requestId, event, fail);
           else fail(error);
         }),
-      () =>
+      (error) =>
         fail(
-          new ApiError(
-            'RequestTooLargeException',
-            `Request must be smaller than ${MAX_PAYLOAD} bytes for the InvokeFunction operation`,
-          ),
+          error ??
+            new ApiError(
+              'RequestTooLargeException',
+              `Request must be smaller than ${MAX_PAYLOAD} bytes for the InvokeFunction operation`,
+            ),
         ),
     );
   }
@@ -154,7 +157,10 @@ function answer(response: ServerResponse, invocation: Invocation, outcome: Invoc
   response.writeHead(200, headers);
   // As text, head and body leave in one write; a Buffer of its own needs a gathered one (8 % of the whole).
   if (payload.length <= JOINED) response.end(payload.toString('latin1'), 'latin1');
-  else response.end(payload);
+  else {
+    giveUpUnread(response);
+    response.end(payload);
+  }
 }
 
 function unavailable(what: string, instead = ''): ApiError {

@@ -415,13 +415,13 @@ test('what was answered is there after a start of the server', async () => {
   try {
     let revision: string | undefined;
     {
-      await using first = await ApiServer.start(directory);
+      await using first = await ApiServer.start({ data: directory });
       const made = await create('lasting', { Tags: { a: 'b' } }, first.client());
       await create('gone', { Code: { ZipFile: await zipOf({ 'other.js': '1' }) } }, first.client());
       await first.client().send(new DeleteFunctionCommand({ FunctionName: 'gone' }));
       revision = made.RevisionId;
     }
-    await using second = await ApiServer.start(directory);
+    await using second = await ApiServer.start({ data: directory });
     const { Configuration, Code, Tags } = await second
       .client()
       .send(new GetFunctionCommand({ FunctionName: 'lasting' }));

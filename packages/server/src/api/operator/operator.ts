@@ -6,7 +6,7 @@ import { relayAccount } from '../../auth/relay.ts';
 import type { Identity } from '../../auth/identity.ts';
 import type { Functions } from '../../functions/functions.ts';
 import { parseFunctionName } from '../../functions/function-name.ts';
-import { sendJson } from '../answers.ts';
+import { giveUpUnread, sendJson } from '../answers.ts';
 import { CODE_PATH } from '../lambda/code-link.ts';
 import type { CodeLinks } from '../lambda/code-link.ts';
 import type { LogLine, OperatorPorts } from '../ports.ts';
@@ -105,6 +105,7 @@ export class OperatorEndpoints {
       'x-amzn-requestid',
       requestId,
     ]);
+    giveUpUnread(response);
     await pipeline(code.stream, response).catch((error: NodeJS.ErrnoException) => {
       // The client has gone, which it may; also once it has all the bytes it was told of.
       if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

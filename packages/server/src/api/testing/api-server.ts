@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,7 +13,28 @@ import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invo
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
 import { createApi } from '../api.ts';
+import { createHttpServer } from '../http/server.ts';
+import type { HttpLimits } from '../http/server.ts';
 import type { LogLine } from '../ports.ts';
+
+const MB = 1024 * 1024;
+
+const HTTP: HttpLimits = {
+  maxConnections: 1000,
+  headersTimeoutMs: 30_000,
+  requestTimeoutMs: 60_000,
+  keepAliveMs: 65_000,
+  requestsPerConnection: 0,
+};
+
+export interface ApiServerOptions {
+  /** A directory to use again; a new one otherwise. */
+  readonly data?: string;
+  /** Of an account. */
+  readonly concurrency?: number;
+  readonly http?: Partial<HttpLimits>;
+  readonly maxBodyBytes?: number;
+}
 
 /** An API on a real port with real stores, and a stand-in for what runs functions, which tests may change. */
 export class ApiServer implements AsyncDisposable {
@@ -33,7 +53,7 @@ export class ApiServer implements AsyncDisposable {
   run: (invocation: Invocation) => Promise<InvocationOutcome> = async ({ payload }) => ({ payload, startPath: 'warm' });
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(server: Server, functions: Functions, stack: AsyncDisposableStack) {
+  private constructor(maxBodyBytes: number, server: Server, functions: Functions, stack: AsyncDisposableStack) {
     this.server = server;
     this.functions = functions;
     this.#stack = stack;
@@ -63,16 +83,18 @@ export class ApiServer implements AsyncDisposable {
         },
       },
       log: { error: ({ error }) => this.failures.push(error) },
+      maxBodyBytes,
       now: () => Date.now() + this.skew,
     });
     server.on('request', (request, response) => api.handle(request, response));
   }
 
-  /**
-   * @param data a directory to use again; a new one otherwise.
-   * @param concurrency of an account.
-   */
-  static async start(data?: string, concurrency = 1000): Promise<ApiServer> {
+  static async start({
+    data,
+    concurrency = 1000,
+    http,
+    maxBodyBytes = 256 * MB,
+  }: ApiServerOptions = {}): Promise<ApiServer> {
     await using stack = new AsyncDisposableStack();
     let directory = data;
     if (directory === undefined) {
@@ -99,7 +121,7 @@ export class ApiServer implements AsyncDisposable {
         },
       }),
     );
-    const server = createServer();
+    const server = createHttpServer({ ...HTTP, ...http });
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
@@ -109,7 +131,7 @@ export class ApiServer implements AsyncDisposable {
         server.close(resolve);
       });
     });
-    return new ApiServer(server, functions, stack.move());
+    return new ApiServer(maxBodyBytes, server, functions, stack.move());
   }
 
   /** An SDK client as a user has it. */
