@@ -18,11 +18,35 @@ export const SERVICE_ERRORS = {
       meaning: "A parameter breaks a constraint of AWS's model, or its value can't be used.",
       cure: 'Read the message: it names the parameter and what is allowed.',
     },
+    LimitExceededException: {
+      status: 400,
+      fault: 'caller',
+      meaning: 'There are 10,000 log groups of the account in this region.',
+      cure: 'Delete log groups that are no longer needed.',
+    },
+    ResourceAlreadyExistsException: {
+      status: 400,
+      fault: 'caller',
+      meaning: 'There is such a log group or log stream already.',
+      cure: 'Use it, or choose another name. The group of a function appears with the first line that it logs.',
+    },
     ResourceNotFoundException: {
       status: 400,
       fault: 'caller',
       meaning: 'There is no such log group or log stream for this account in this region.',
       cure: 'A group appears with the first line that its function logs. Check the name, the region and the account.',
+    },
+    ServiceUnavailableException: {
+      status: 500,
+      fault: 'service',
+      meaning: 'What was to be logged cannot be kept: memory or disk has no room for it.',
+      cure: 'See that the disk under the data directory has room, and try again.',
+    },
+    TooManyTagsException: {
+      status: 400,
+      fault: 'caller',
+      meaning: 'The log group would have more than 50 tags.',
+      cure: 'Remove some with UntagResource.',
     },
     UnknownOperationException: {
       status: 400,

@@ -19,6 +19,7 @@ import { systemClock } from './instances/clock.ts';
 import { LocalProvider } from './instances/local/provider.ts';
 import { SpawnerClient } from './instances/local/spawner-client.ts';
 import { createFleet } from './invoke/fleet.ts';
+import { Logs } from './logs/logs.ts';
 import type { OpenRecord, RecordSink } from './invoke/ports.ts';
 import type { SessionCredentials } from './placement/ports.ts';
 import { becomeUser, giveDirectory, serverUser } from './privileges.ts';
@@ -27,12 +28,23 @@ import { Runtimes } from './runtimes/runtimes.ts';
 import { readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
-import { CompactRecord, createLog, LogStore, Metrics, type Outcome, RecordRing } from './telemetry/index.ts';
+import {
+  CompactRecord,
+  createLog,
+  LogStore,
+  Metrics,
+  type Outcome,
+  RecordRing,
+  StoredLogs,
+} from './telemetry/index.ts';
 
 export type { ServerOptions } from './settings.ts';
 
 /** Where root keeps what it keeps. */
 const DATA_DIRECTORY = '/var/lib/hearth';
+
+/** How often what log groups no longer retain is removed from the disk; nobody sees it even before. */
+const LOG_SWEEP_MS = 60 * 60 * 1000;
 
 const VERSION = '0.1.0';
 
@@ -65,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metadata = await SqliteMetadataStore.open(join(data, 'functions.db'));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
   const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
+  const archive = new StoredLogs(logs);
   const runtimes = new Runtimes({
     data,
     environment: process.env,
@@ -84,6 +97,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     onError: (error) => log.error({ error }, 'in the background'),
   });
+  const sweep = setInterval(() => {
+    archive.expire(Date.now()).catch((error: unknown) => log.error({ error }, 'old logs cannot be removed'));
+  }, LOG_SWEEP_MS).unref();
   const http = createHttpServer(settings);
   await listen(http, options.port, options.host);
   giveDirectory(data, user);
@@ -142,6 +158,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     invoker: fleet,
     authenticator,
     guard: new BrowserGuard(options.host),
+    logs: new Logs(archive, Date.now),
     operator: {
       version: VERSION,
       ready: () => fleet.ready,
@@ -161,6 +178,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let closing: Promise<void> | undefined;
   const close = (code = 0): Promise<void> => (closing ??= shutDown(code));
   async function shutDown(code: number): Promise<void> {
+    clearInterval(sweep);
     http.close();
     http.closeIdleConnections();
     // First of all: invocations may be waiting for one.

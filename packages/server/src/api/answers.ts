@@ -46,6 +46,8 @@ export function sendError(
   log: FailureLog,
   { name, protocol }: ErrorForm,
 ): void {
+  // Nobody is there to be told, and what failed then may have failed because of it.
+  if (response.destroyed) return;
   let error: ApiError;
   if (thrown instanceof ApiError) error = thrown;
   else {

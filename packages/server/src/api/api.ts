@@ -49,7 +49,10 @@ export function createApi(ports: ApiPorts): Api {
     const input = read.input();
     service.validator.check(operation.input.name, input);
     const host = request.headers.host ?? 'localhost';
-    const output = (await service.perform(operation.name, input, { identity, host })) as Record<string, unknown>;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const caller = { identity, host, signal: gone.signal };
+    const output = (await service.perform(operation.name, input, caller)) as Record<string, unknown>;
     send(response, requestId, service.protocol.output(operation, output, requestId));
   }
 

@@ -2,6 +2,8 @@ import type { RuntimeId } from '@hearth/protocol';
 import type { BrowserGuard } from '../auth/browser-guard.ts';
 import type { Authenticator } from '../auth/identity.ts';
 import type { Functions } from '../functions/functions.ts';
+import type { Logs } from '../logs/logs.ts';
+import type { LogOwner } from '../logs/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../invoke/invocation.ts';
 
 /** What the room needs of the others. */
@@ -10,6 +12,7 @@ export interface ApiPorts {
   readonly invoker: Invoker;
   readonly authenticator: Authenticator;
   readonly guard: BrowserGuard;
+  readonly logs: Logs;
   readonly operator: OperatorPorts;
   readonly log: FailureLog;
   /** Bytes that long bodies of requests may take together while they come. */
@@ -35,9 +38,9 @@ export interface LogLine {
 /** Reads what functions logged. */
 export interface LogReader {
   /** The last events, oldest first; `since` in milliseconds since the epoch. */
-  tail(account: string, group: string, options: { since?: number }): Promise<readonly LogLine[]>;
+  tail(owner: LogOwner, group: string, options: { since?: number }): Promise<readonly LogLine[]>;
   /** The same events and then each new one, until the signal aborts. */
-  follow(account: string, group: string, options: { since?: number; signal: AbortSignal }): AsyncIterable<LogLine>;
+  follow(owner: LogOwner, group: string, options: { since?: number; signal: AbortSignal }): AsyncIterable<LogLine>;
 }
 
 /** What the operator's endpoints show. */

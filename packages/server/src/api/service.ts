@@ -47,6 +47,8 @@ export interface Caller {
   readonly identity: Identity;
   /** As the caller calls this server: name or address, and port. */
   readonly host: string;
+  /** Aborted when the caller has gone before it was answered. */
+  readonly signal: AbortSignal;
 }
 
 /** An AWS service that Hearth answers. */

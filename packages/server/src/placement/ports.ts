@@ -3,7 +3,7 @@ import type { RuntimeId } from '@hearth/protocol';
 /** Where the log of a sandbox goes. */
 export interface LogSink {
   /** `stream` is AWS's name of a log stream, `YYYY/MM/DD/[VERSION]hex32`. */
-  open(account: string, group: string, stream: string): LogWriter;
+  open(owner: { readonly account: string; readonly region: string }, group: string, stream: string): LogWriter;
 }
 
 export interface LogWriter {

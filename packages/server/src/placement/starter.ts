@@ -76,9 +76,9 @@ export class Starter implements Disposable {
     sandbox.instance.connections.set(report.connection, sandbox);
     sandbox.connection = report.connection;
     const { clock, logs } = this.#options;
-    const { account, logGroup, version } = sandbox.spec;
+    const { logGroup, version } = sandbox.spec;
     sandbox.logStream = logStreamName(version, clock.wallTime(), randomBytes(16).toString('hex'));
-    sandbox.log = logs.open(account, logGroup, sandbox.logStream);
+    sandbox.log = logs.open(sandbox.spec, logGroup, sandbox.logStream);
     this.#options.onPlaced(sandbox);
     this.#join(sandbox, report.connection).catch((error: Error) => this.#options.onStuck(sandbox, error.message));
   }

@@ -1,3 +1,4 @@
+export { StoredLogs } from './logs/archive.ts';
 export { LogStore } from './logs/store.ts';
 export { CompactRecord } from './records/record.ts';
 export { RecordRing } from './records/ring.ts';

@@ -4,6 +4,7 @@ import { ERRORS, SERVICE_ERRORS } from '@hearth/protocol';
 import type { ErrorEntry } from '@hearth/protocol';
 import { HANDLERS as LAMBDA_HANDLERS } from '../lambda/operations/index.ts';
 import { LAMBDA } from '../lambda/definition.ts';
+import { HANDLERS as LOGS_HANDLERS } from '../logs/operations/index.ts';
 import { Router } from '../protocols/rest-json/router.ts';
 import { SERVICES } from '../services.ts';
 import { HANDLERS as STS_HANDLERS } from '../sts/operations/index.ts';
@@ -11,7 +12,7 @@ import { wholePattern } from './constraints.ts';
 import type { Shape } from './schema.ts';
 
 const OPERATIONS = { lambda: 88, logs: 118, sts: 11 };
-const HANDLERS = { lambda: LAMBDA_HANDLERS, logs: new Map(), sts: STS_HANDLERS };
+const HANDLERS = { lambda: LAMBDA_HANDLERS, logs: LOGS_HANDLERS, sts: STS_HANDLERS };
 
 /** Kinds of the two models that mean the same. */
 const SAME: Readonly<Record<Shape['kind'], readonly string[]>> = {

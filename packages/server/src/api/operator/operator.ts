@@ -127,7 +127,7 @@ export class OperatorEndpoints {
     const options = since === undefined ? {} : { since };
     response.writeHead(200, ['content-type', 'application/x-ndjson']);
     if (query.get('follow') !== '1') {
-      for (const line of await this.#ports.logs.tail(identity.account, group, options)) response.write(toText(line));
+      for (const line of await this.#ports.logs.tail(identity, group, options)) response.write(toText(line));
       response.end();
       return;
     }
@@ -135,7 +135,7 @@ export class OperatorEndpoints {
     response.flushHeaders();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    for await (const line of this.#ports.logs.follow(identity.account, group, { ...options, signal: gone.signal })) {
+    for await (const line of this.#ports.logs.follow(identity, group, { ...options, signal: gone.signal })) {
       if (gone.signal.aborted) return;
       if (!response.write(toText(line)))
         await once(response, 'drain', { signal: gone.signal }).catch(() => gone.abort());

@@ -12,6 +12,8 @@ import { Functions } from '../../functions/functions.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
+import { Logs } from '../../logs/logs.ts';
+import { LogStore, StoredLogs } from '../../telemetry/index.ts';
 import { createApi } from '../api.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { HttpLimits } from '../http/server.ts';
@@ -40,6 +42,8 @@ export interface ApiServerOptions {
 export class ApiServer implements AsyncDisposable {
   readonly server: Server;
   readonly functions: Functions;
+  /** Where functions would log. */
+  readonly store: LogStore;
   readonly url: string;
   /** What was logged as Hearth's own failure. */
   readonly failures: unknown[] = [];
@@ -53,9 +57,16 @@ export class ApiServer implements AsyncDisposable {
   run: (invocation: Invocation) => Promise<InvocationOutcome> = async ({ payload }) => ({ payload, startPath: 'warm' });
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(maxBodyBytes: number, server: Server, functions: Functions, stack: AsyncDisposableStack) {
+  private constructor(
+    maxBodyBytes: number,
+    server: Server,
+    functions: Functions,
+    store: LogStore,
+    stack: AsyncDisposableStack,
+  ) {
     this.server = server;
     this.functions = functions;
+    this.store = store;
     this.#stack = stack;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const api = createApi({
@@ -68,6 +79,7 @@ export class ApiServer implements AsyncDisposable {
       },
       authenticator: new DevAuthenticator(),
       guard: new BrowserGuard(),
+      logs: new Logs(new StoredLogs(this.store), () => Date.now() + this.skew),
       operator: {
         version: '1.2.3',
         ready: () => this.ready,
@@ -121,6 +133,7 @@ export class ApiServer implements AsyncDisposable {
         },
       }),
     );
+    const store = stack.use(new LogStore(join(directory, 'logs'), { now: Date.now }));
     const server = createHttpServer({ ...HTTP, ...http });
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
@@ -131,7 +144,7 @@ export class ApiServer implements AsyncDisposable {
         server.close(resolve);
       });
     });
-    return new ApiServer(maxBodyBytes, server, functions, stack.move());
+    return new ApiServer(maxBodyBytes, server, functions, store, stack.move());
   }
 
   /** An SDK client as a user has it. */

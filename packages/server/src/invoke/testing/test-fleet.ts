@@ -21,7 +21,7 @@ class MemoryLogs implements LogSink {
     return [...this.streams.values()].join('');
   }
 
-  open(_account: string, group: string, stream: string): LogWriter {
+  open(_owner: object, group: string, stream: string): LogWriter {
     const name = `${group}:${stream}`;
     this.writers++;
     if (!this.streams.has(name)) this.streams.set(name, '');

@@ -1,5 +1,5 @@
-import type { BlockView } from './block.ts';
-import { readEvents } from './block.ts';
+import { readEvents } from './block-reader.ts';
+import type { BlockView } from './block-reader.ts';
 import type { LogEvent } from './event.ts';
 
 /** What a reader that is slower than its log may have waiting. Blocks are shared between readers, not copied. */

@@ -1,5 +1,7 @@
-import type { Block, BlockView, StreamSlot } from './block.ts';
-import { findBlocks } from './block.ts';
+import type { LogOwner } from '../../logs/ports.ts';
+import type { Block, EntryOptions, StreamSlot } from './block.ts';
+import { findBlocks } from './block-reader.ts';
+import type { BlockView } from './block-reader.ts';
 import type { Follower } from './follower.ts';
 import type { BlockMemory } from './memory.ts';
 import { BLOCK_BYTES, OVERHEAD } from './memory.ts';
@@ -10,6 +12,8 @@ export interface GroupOwner {
   /** Bytes one group may hold in memory, so that a flood in one does not cost the others their logs. */
   readonly groupMemory: number;
   now(): number;
+  /** For the next block; grows. */
+  nextBlock(): number;
   /** The group holds something that is not on its way to the disk yet. Called once until {@link LogGroup.seal}. */
   onDirty(group: LogGroup): void;
   /** A block is ready for the disk. */
@@ -19,7 +23,8 @@ export interface GroupOwner {
 
 /** A log group's end in memory: the block being filled, those on their way to the disk, and who follows. */
 export class LogGroup {
-  readonly account: string;
+  readonly directory: string;
+  readonly of: LogOwner;
   readonly name: string;
   readonly followers = new Set<Follower>();
   /** Sealed and not on disk yet, oldest first; the first `writing` of them are being written. */
@@ -27,38 +32,50 @@ export class LogGroup {
   writing = 0;
   /** Open writers; the store forgets a group that nobody uses. */
   writers = 0;
+  /** Writes that were lost. */
+  failures = 0;
+  /** Called when nothing sealed is left. */
+  readonly awaiting: (() => void)[] = [];
   readonly #owner: GroupOwner;
   #active: Block | undefined;
   #size = 0;
   #held = 0;
   #dropped = 0;
 
-  constructor(account: string, name: string, owner: GroupOwner) {
-    this.account = account;
+  /** @param directory that of the group in the store. */
+  constructor(directory: string, of: LogOwner, name: string, owner: GroupOwner) {
+    this.directory = directory;
+    this.of = of;
     this.name = name;
     this.#owner = owner;
   }
 
   get unused(): boolean {
-    return this.writers === 0 && this.followers.size === 0 && this.#held === 0;
+    return this.writers === 0 && this.followers.size === 0 && this.#held === 0 && this.awaiting.length === 0;
   }
 
-  /** Adds a text of at most MAX_EVENT_BYTES. Never waits and never throws: what does not fit is dropped and counted. */
-  append(slot: StreamSlot, text: string, requestId: string): void {
+  /**
+   * Adds a text of at most MAX_EVENT_BYTES. Never waits and never throws: what does not fit is dropped and counted.
+   *
+   * @returns whether it was taken.
+   */
+  append(slot: StreamSlot, text: string, requestId: string, options?: EntryOptions): boolean {
     const now = this.#owner.now();
-    if (this.#active?.append(slot, text, requestId, now) === true) return;
+    if (this.#active?.append(slot, text, requestId, now, options) === true) return true;
     const block = this.#next(text.length);
     if (block === undefined) {
       this.#drop(text.length);
-      return;
+      return false;
     }
     if (this.#dropped > 0) {
       block.append(slot, `[hearth] about ${this.#dropped} bytes of log were dropped here: too much to keep\n`, '', now);
       this.#dropped = 0;
     }
-    if (block.append(slot, text, requestId, now)) return;
+    if (block.append(slot, text, requestId, now, options)) return true;
     // Longer in UTF-8 than its units told; the largest block takes any permitted text.
-    if (this.#next(BLOCK_BYTES[2] - OVERHEAD)?.append(slot, text, requestId, now) !== true) this.#drop(text.length);
+    if (this.#next(BLOCK_BYTES[2] - OVERHEAD)?.append(slot, text, requestId, now, options) === true) return true;
+    this.#drop(text.length);
+    return false;
   }
 
   /** Makes the block being filled ready for the disk. */
@@ -72,7 +89,7 @@ export class LogGroup {
       this.#release(block);
       return;
     }
-    const bytes = block.seal();
+    const bytes = block.seal(this.#owner.nextBlock());
     this.sealed.push(block);
     if (this.followers.size > 0) {
       block.shared = true;
@@ -97,6 +114,12 @@ export class LogGroup {
     this.writing = 0;
     for (const block of done) this.#release(block);
     return done;
+  }
+
+  /** Forgets what is not being written already. */
+  discard(): void {
+    this.seal();
+    for (const block of this.sealed.splice(this.writing)) this.#release(block);
   }
 
   #next(units: number): Block | undefined {

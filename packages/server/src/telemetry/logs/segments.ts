@@ -1,11 +1,13 @@
 import { constants, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { groupDirectory, segmentHeader } from './layout.ts';
+import { segmentHeader } from './layout.ts';
 import type { Clock } from './event.ts';
 
 /** A file of blocks. Only its newest one is appended to; the oldest are removed to stay within the limits. */
 export interface Segment {
+  /** Its own as long as the server lives; a path may be used again. */
+  readonly id: number;
   readonly path: string;
   readonly number: number;
   /** Bytes that are known to be written; what stands behind them is not read. */
@@ -39,6 +41,7 @@ export class Segments implements AsyncDisposable {
   readonly #open = new Map<string, FileHandle>();
   readonly #busy = new Set<string>();
   #total = 0;
+  #ids = 0;
 
   constructor(root: string, clock: Clock, limits: SegmentLimits) {
     this.#root = resolve(root);
@@ -52,8 +55,25 @@ export class Segments implements AsyncDisposable {
   }
 
   /** A log group's segments, oldest first; the array is the caller's own. */
-  list(account: string, group: string): Segment[] {
-    return (this.#groups.get(groupDirectory(account, group)) ?? []).map((segment) => ({ ...segment }));
+  list(directory: string): Segment[] {
+    return (this.#groups.get(directory) ?? []).map((segment) => ({ ...segment }));
+  }
+
+  /** The directories of all groups that have files. */
+  directories(): IterableIterator<string> {
+    return this.#groups.keys();
+  }
+
+  /** Bytes of a log group's files. */
+  bytes(directory: string): number {
+    return (this.#groups.get(directory) ?? []).reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  /** Removes a log group's files that were last written before `time`, ms since the epoch. */
+  async removeBefore(directory: string, time: number): Promise<void> {
+    for (const segment of this.#groups.get(directory)?.filter(({ written }) => written < time) ?? []) {
+      if (!this.#busy.has(directory)) await this.#remove(directory, segment);
+    }
   }
 
   /**
@@ -62,9 +82,8 @@ export class Segments implements AsyncDisposable {
    *
    * @throws the system's error where the disk does not take them; nothing is visible then.
    */
-  async append(account: string, group: string, buffers: Buffer[], onWritten: () => void): Promise<void> {
+  async append(directory: string, group: string, buffers: Buffer[], onWritten: () => void): Promise<void> {
     await this.ready;
-    const directory = groupDirectory(account, group);
     this.#busy.add(directory);
     try {
       const segment = await this.#current(directory, group);
@@ -112,7 +131,7 @@ export class Segments implements AsyncDisposable {
       const found = await stat(path).catch(ignoreAbsent);
       if (found === undefined) continue;
       const segments = this.#groups.get(directory) ?? [];
-      segments.push({ path, number: Number(number), bytes: found.size, written: found.mtimeMs });
+      segments.push({ id: ++this.#ids, path, number: Number(number), bytes: found.size, written: found.mtimeMs });
       this.#groups.set(directory, segments);
       this.#total += found.size;
     }
@@ -131,7 +150,7 @@ export class Segments implements AsyncDisposable {
     await mkdir(join(this.#root, directory), { recursive: true });
     const number = (newest?.number ?? 0) + 1;
     const path = join(this.#root, directory, `${String(number).padStart(8, '0')}.log`);
-    const segment = { path, number, bytes: 0, written: this.#clock.now() };
+    const segment = { id: ++this.#ids, path, number, bytes: 0, written: this.#clock.now() };
     const header = segmentHeader(group);
     await writeAll(await this.#handle(path), [header], 0);
     segment.bytes = header.length;

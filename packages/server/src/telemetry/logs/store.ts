@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import type { BlockView } from './block.ts';
-import { findBlocks, readEvents } from './block.ts';
+import type { LogOwner } from '../../logs/ports.ts';
+import { streamSlot } from './block.ts';
+import type { EntryOptions } from './block.ts';
+import { findBlocks, readEvents } from './block-reader.ts';
+import type { BlockView } from './block-reader.ts';
+import { Catalogue } from './catalogue.ts';
 import { groupDirectory } from './layout.ts';
+
 import type { Clock, LogEvent } from './event.ts';
 import { Follower } from './follower.ts';
 import type { GroupOwner } from './group.ts';
@@ -33,6 +38,12 @@ export interface ReadOptions {
   limit?: number;
 }
 
+/** One entry of {@link LogStore.append}. */
+export interface LogEntry extends EntryOptions {
+  /** At most MAX_EVENT_BYTES. */
+  readonly text: string;
+}
+
 /** Descriptors kept open for writing, whatever the number of groups. */
 const OPEN_FILES = 64;
 /** Writes under way at once: libuv's pool has 4 threads, and a disk that hangs must not take them all. */
@@ -48,6 +59,8 @@ export class LogStore implements AsyncDisposable, GroupOwner {
   readonly memory: BlockMemory;
   readonly groupMemory: number;
   readonly now: () => number;
+  /** Which groups there are; one that a function logs to exists from then on. */
+  readonly catalogue: Catalogue;
   readonly #segments: Segments;
   readonly #groups = new Map<string, LogGroup>();
   readonly #flushMs: number;
@@ -59,6 +72,7 @@ export class LogStore implements AsyncDisposable, GroupOwner {
   #writes = 0;
   #droppedBytes = 0;
   #lastDrop = Number.NEGATIVE_INFINITY;
+  #lastBlock = 0;
 
   /** `dir` is made when first written to. What a former life left in it is found by readers at once. */
   constructor(dir: string, clock: Clock, options: LogStoreOptions = {}) {
@@ -73,7 +87,8 @@ export class LogStore implements AsyncDisposable, GroupOwner {
       totalBytes: options.totalBytes ?? 2 * 1024 * 1024 * 1024,
       openFiles: OPEN_FILES,
     });
-    this.#segments.ready.catch((error: unknown) => this.#warn('The logs of former runs cannot be read.', error));
+    this.catalogue = new Catalogue(dir, this.#segments);
+    this.catalogue.ready.catch((error: unknown) => this.#warn('The logs of former runs cannot be read.', error));
   }
 
   /** Bytes of logs that were dropped since the start, because the memory or the disk had no room for them. */
@@ -84,11 +99,11 @@ export class LogStore implements AsyncDisposable, GroupOwner {
   /**
    * A writer for one log stream.
    *
-   * @throws TypeError where the account is not 12 digits, or the stream's name not 1 to 255 printable ASCII characters.
+   * @throws TypeError where the owner is none, or the stream's name not 1 to 255 printable ASCII characters.
    */
-  open(account: string, group: string, stream: string): LogWriter {
+  open(owner: LogOwner, group: string, stream: string): LogWriter {
     if (!STREAM_NAME.test(stream)) throw new TypeError(`not a log stream's name: ${JSON.stringify(stream)}`);
-    const target = this.#group(account, group);
+    const target = this.#group(owner, group);
     target.writers++;
     return new LogWriter(target, stream, (closed) => {
       closed.writers--;
@@ -97,10 +112,17 @@ export class LogStore implements AsyncDisposable, GroupOwner {
   }
 
   /** The last events of a log group, oldest first; none where there is no such group. */
-  async tail(account: string, group: string, options: ReadOptions = {}): Promise<LogEvent[]> {
+  async tail(owner: LogOwner, group: string, options: ReadOptions = {}): Promise<LogEvent[]> {
+    const { segments, memory } = await this.view(owner, group);
+    return await this.#read(segments, memory, options);
+  }
+
+  /** All that there is of a log group at one moment: first what stands in files, then what is only in memory. */
+  async view(owner: LogOwner, group: string): Promise<{ segments: Segment[]; memory: BlockView[] }> {
     await this.#segments.ready;
-    const memory = this.#groups.get(groupDirectory(account, group))?.snapshot() ?? [];
-    return await this.#read(this.#segments.list(account, group), memory, options);
+    const directory = groupDirectory(owner, group);
+    const memory = this.#groups.get(directory)?.snapshot() ?? [];
+    return { segments: this.#segments.list(directory), memory };
   }
 
   /**
@@ -108,15 +130,15 @@ export class LogStore implements AsyncDisposable, GroupOwner {
    * event comes must abort it: a generator that waits can't be ended otherwise.
    */
   async *follow(
-    account: string,
+    owner: LogOwner,
     group: string,
     options: ReadOptions & { signal?: AbortSignal } = {},
   ): AsyncGenerator<LogEvent> {
     await this.#segments.ready;
-    const target = this.#group(account, group);
+    const target = this.#group(owner, group);
     // In one step: what is there now comes from the snapshot, all that follows from the follower.
     const memory = target.snapshot();
-    const segments = this.#segments.list(account, group);
+    const segments = this.#segments.list(target.directory);
     const follower = new Follower();
     target.followers.add(follower);
     try {
@@ -128,6 +150,42 @@ export class LogStore implements AsyncDisposable, GroupOwner {
     }
   }
 
+  /**
+   * Adds entries to one stream at once.
+   *
+   * @returns whether all of them are on disk; false where memory or disk had no room for one.
+   */
+  async append(owner: LogOwner, group: string, stream: string, entries: readonly LogEntry[]): Promise<boolean> {
+    const target = this.#group(owner, group);
+    const slot = streamSlot(stream);
+    let taken = true;
+    for (const entry of entries) taken = target.append(slot, entry.text, '', entry) && taken;
+    return (await this.#written(target)) && taken;
+  }
+
+  /** Removes a log group with all that was logged to it. What is logged from now on makes a new one. */
+  async delete(owner: LogOwner, group: string): Promise<void> {
+    await this.#segments.ready;
+    const directory = groupDirectory(owner, group);
+    await this.catalogue.delete(directory);
+    const target = this.#groups.get(directory);
+    if (target !== undefined) {
+      target.discard();
+      await this.#written(target);
+    }
+    await this.#segments.removeBefore(directory, Number.POSITIVE_INFINITY);
+  }
+
+  /** Bytes of a log group's files. */
+  storedBytes(owner: LogOwner, group: string): number {
+    return this.#segments.bytes(groupDirectory(owner, group));
+  }
+
+  /** Removes the files in which everything came before `time`, ms since the epoch. */
+  async expire(owner: LogOwner, group: string, time: number): Promise<void> {
+    await this.#segments.removeBefore(groupDirectory(owner, group), time);
+  }
+
   /** Resolves when everything written so far is on its way no longer: written, or dropped. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
@@ -137,10 +195,18 @@ export class LogStore implements AsyncDisposable, GroupOwner {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush();
+    await this.catalogue.settled();
     await this.#segments[Symbol.asyncDispose]();
   }
 
+  /** Microseconds, so that a later life of the server goes on where this one ended; two blocks never have the same. */
+  nextBlock(): number {
+    this.#lastBlock = Math.max(this.#lastBlock + 1, this.now() * 1000);
+    return this.#lastBlock;
+  }
+
   onDirty(group: LogGroup): void {
+    this.#exists(group);
     this.#dirty.push(group);
     this.#timer ??= setTimeout(() => this.#sealAll(), this.#flushMs).unref();
   }
@@ -177,12 +243,14 @@ export class LogStore implements AsyncDisposable, GroupOwner {
     group.writing = group.sealed.length;
     const buffers = group.sealed.map((block) => block.buffer.subarray(0, block.length));
     try {
-      await this.#segments.append(group.account, group.name, buffers, () => group.release());
+      await this.#segments.append(group.directory, group.name, buffers, () => group.release());
     } catch (error) {
       const lost = group.release().reduce((sum, block) => sum + block.length, 0);
       this.#drop(lost, `${group.name} cannot be written`, error);
+      group.failures++;
     }
     this.#writes--;
+    if (group.sealed.length === 0) for (const resolve of group.awaiting.splice(0)) resolve();
     if (group.sealed.length > 0) this.#waiting.add(group);
     else this.#forget(group);
     this.#drain();
@@ -199,18 +267,33 @@ export class LogStore implements AsyncDisposable, GroupOwner {
     this.#lastDrop = now;
   }
 
-  #group(account: string, name: string): LogGroup {
-    const key = groupDirectory(account, name);
-    let group = this.#groups.get(key);
+  #group(owner: LogOwner, name: string): LogGroup {
+    const directory = groupDirectory(owner, name);
+    let group = this.#groups.get(directory);
     if (group === undefined) {
-      group = new LogGroup(account, name, this);
-      this.#groups.set(key, group);
+      group = new LogGroup(directory, { account: owner.account, region: owner.region }, name, this);
+      this.#groups.set(directory, group);
     }
     return group;
   }
 
   #forget(group: LogGroup): void {
-    if (group.unused) this.#groups.delete(groupDirectory(group.account, group.name));
+    if (group.unused) this.#groups.delete(group.directory);
+  }
+
+  #exists(group: LogGroup): void {
+    if (this.catalogue.has(group.directory)) return;
+    this.catalogue
+      .ensure(group.of, { name: group.name, created: this.now(), tags: {} })
+      .catch((error: unknown) => this.#warn(`The log group ${group.name} can't be entered in the catalogue.`, error));
+  }
+
+  /** Resolves when all of a group that is in memory now is there no longer; false where some of it was lost. */
+  async #written(group: LogGroup): Promise<boolean> {
+    const { failures } = group;
+    group.seal();
+    while (group.sealed.length > 0) await new Promise<void>((resolve) => group.awaiting.push(resolve));
+    return group.failures === failures;
   }
 
   async #read(segments: Segment[], memory: BlockView[], options: ReadOptions): Promise<LogEvent[]> {

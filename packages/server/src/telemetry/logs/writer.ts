@@ -1,5 +1,6 @@
+import { streamSlot } from './block.ts';
 import type { StreamSlot } from './block.ts';
-import { cutBytes, unfinishedCharacter } from './block.ts';
+import { cutBytes, unfinishedCharacter } from './cut.ts';
 import { MAX_EVENT_BYTES } from './event.ts';
 import type { LogGroup } from './group.ts';
 
@@ -19,7 +20,7 @@ export class LogWriter implements Disposable {
 
   constructor(group: LogGroup, stream: string, onClose: (group: LogGroup) => void) {
     this.#group = group;
-    this.#slot = { stream, block: undefined, number: 0 };
+    this.#slot = streamSlot(stream);
     this.#onClose = onClose;
   }
 
