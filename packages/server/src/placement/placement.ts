@@ -209,7 +209,7 @@ export class Placement implements AsyncDisposable {
   continueLog(sandbox: Sandbox, stream: string): void {
     sandbox.log?.close();
     sandbox.logStream = stream;
-    sandbox.log = this.#options.logs.open(sandbox.spec.account, sandbox.spec.logGroup, stream);
+    sandbox.log = this.#options.logs.open(sandbox.spec, sandbox.spec.logGroup, stream);
   }
 
   /** The invocation is over and the sandbox may serve the next. `now` by the clock. */
