@@ -102,6 +102,32 @@ describe('a function', () => {
       assert.match(lines[raw + 2] ?? '', /Init Duration: [\d.]+ ms/);
     });
 
+    // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html: all that goes to stdout and stderr is logged
+    it('in its log what it and its child processes write to descriptors 1 and 2, before END', async () => {
+      await hearth.create(
+        'descriptors',
+        `import fs from 'node:fs';
+         import { execFileSync } from 'node:child_process';
+         export const handler = async ({ child }) => {
+           console.log('console');
+           if (child) execFileSync('sh', ['-c', 'echo child; echo child too >&2'], { stdio: 'inherit' });
+           fs.writeSync(2, 'line\\n');
+           fs.writeSync(1, 'unfinished');
+         };`,
+        { MemorySize: 1769 },
+      );
+      for (let count = 0; count < 60; count++) {
+        const child = count % 10 === 0;
+        const { log } = await hearth.invoke('descriptors', { child });
+        const [id, ...lines] = log.split('\n').map((line) => line.replace(/^\S+Z\t\S+\tINFO\t/, ''));
+        const written = child ? ['child', 'child too'] : [];
+        assert.match(id ?? '', /^START /);
+        // What comes on two ways is in no certain order among itself.
+        assert.deepEqual(lines.slice(0, -3).toSorted(), ['console', ...written, 'line', 'unfinished'].toSorted(), log);
+        assert.match(lines.at(-3) ?? '', /^END /);
+      }
+    });
+
     // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
     it('its log in JSON where LoggingConfig says so, the platform and the function each from their own level on', async () => {
       await hearth.create(

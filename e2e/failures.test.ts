@@ -85,13 +85,23 @@ describe('a function that fails', () => {
     }
   });
 
-  it('is killed by a signal', async () => {
-    // What native code that goes wrong ends with. The first process of a pid namespace is spared signals that it sends
-    // itself, SIGABRT too; abort(3) then goes on to an instruction that no process survives.
-    await create('aborter', 'process.abort();');
-    const answer = await hearth.invoke('aborter');
-    assert.equal(answer.payload.errorType, 'Runtime.ExitError');
-    assert.match(answer.payload.errorMessage, /Runtime exited with error: signal: (aborted|segmentation fault)$/);
+  // https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+  it('is killed by a signal that it sends to itself, though it is process 1', async () => {
+    await create(
+      'suicide',
+      'if (event.signal === "abort") process.abort(); process.kill(process.pid, event.signal); return 1;',
+    );
+    for (const [signal, how] of [
+      ['SIGKILL', 'killed'],
+      ['SIGTERM', 'terminated'],
+      ['abort', 'aborted'],
+    ] as const) {
+      const answer = await hearth.invoke('suicide', { signal });
+      assert.deepEqual(answer.payload, {
+        errorType: 'Runtime.ExitError',
+        errorMessage: `RequestId: ${requestId(answer)} Error: Runtime exited with error: signal: ${how}`,
+      });
+    }
   });
 
   it('throws while it is loaded', async () => {
@@ -99,6 +109,7 @@ describe('a function that fails', () => {
     for (const time of ['first', 'second']) {
       const answer = await hearth.invoke('broken');
       assert.equal(answer.error, 'Unhandled', time);
+      reports(answer, /MB\tStatus: error\tError Type: Error$/);
       assert.equal(answer.payload.errorType, 'Error', JSON.stringify(answer.payload));
       assert.equal(answer.payload.errorMessage, 'no configuration');
     }

@@ -40,7 +40,7 @@ export const Kind = {
   error: 6,
   /** Sandbox to server: log text, UTF-8, whole lines. */
   log: 7,
-  /** Server to sandbox: end gracefully. */
+  /** Server to sandbox: end gracefully. Sandbox to server: it ends by this signal, whose name is the payload, whatever its status says. */
   shutdown: 8,
   /** Receiver to sender: u32 more chunk bytes for this stream. */
   credit: 9,

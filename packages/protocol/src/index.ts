@@ -4,6 +4,7 @@ export * from './environment.ts';
 export * from './frames.ts';
 export * from './messages.ts';
 export * from './control.ts';
+export * from './signals.ts';
 export * from './spawner.ts';
 export * from './errors.ts';
 export * from './service-errors.ts';

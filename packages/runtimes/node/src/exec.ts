@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { presentAsLambda } from './identity.ts';
 import { serve } from './run-sandbox.ts';
+import { installSignals } from './signals.ts';
 
 const fd = Number(process.env['HEARTH_FD'] ?? Number.NaN);
 delete process.env['HEARTH_FD'];
@@ -14,4 +15,5 @@ if (!Number.isInteger(fd)) {
 }
 const { reallyExit } = process as unknown as { reallyExit(code: number): never };
 presentAsLambda();
+installSignals();
 serve(fd, reallyExit.bind(process));

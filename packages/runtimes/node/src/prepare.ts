@@ -2,6 +2,7 @@ import { constantEnvironment, defaultEnvironment } from '@hearth/protocol';
 import { replaceEnvironment } from './environment.ts';
 import { prepareIdentity } from './identity.ts';
 import { installModulePaths } from './module-paths.ts';
+import { installSignals } from './signals.ts';
 
 /**
  * Does once, in the zygote, what is the same in all of its forks: they find most variables set, modules found as on AWS, and
@@ -13,4 +14,5 @@ export function prepareSandboxes(runtime: string): void {
   replaceEnvironment(process.env, { ...defaultEnvironment(runtime), ...constantEnvironment(runtime) });
   installModulePaths(process.env);
   prepareIdentity();
+  installSignals();
 }

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { Kind, statusOfSignal } from '@hearth/protocol';
 import { becomeFunction } from './become-function.ts';
 import { Connection } from './connection.ts';
 import type { LogMethods } from './console.ts';
@@ -9,6 +10,7 @@ import { renewIdentity } from './identity.ts';
 import { LogOutput } from './log-output.ts';
 import { rehearseLoading } from './rehearsal.ts';
 import { Session } from './session.ts';
+import { endBySignal } from './signals.ts';
 import { StandardStream } from './standard-stream.ts';
 
 export interface SandboxOptions {
@@ -61,6 +63,10 @@ export function serve(fd: number, exit: (code: number) => never, limitMemory?: (
     log.flush();
     return exit(code);
   };
+  endBySignal((signal) => {
+    connection.sendText(Kind.shutdown, 0, signal);
+    exit(statusOfSignal(signal)!);
+  });
   const session = new Session({
     connection,
     output,

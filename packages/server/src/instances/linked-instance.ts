@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type FromAgent, RUNTIMES } from '@hearth/protocol';
+import { afterPending } from './after-pending.ts';
 import { AgentLink } from './agent-link.ts';
 import type { Clock } from './clock.ts';
 import type { CodeSource } from './code-transfer.ts';
@@ -247,12 +248,4 @@ export class LinkedInstance implements Instance {
     stream.on('data', (bytes: Buffer) => this.#listener?.onStdio(connection, bytes));
     stream.resume();
   };
-}
-
-/**
- * Calls back once what lay ready on any other stream when this was called has been read: streams are read in no certain
- * order, and the first turn's reading may have begun already.
- */
-function afterPending(then: () => void): void {
-  setImmediate(() => setImmediate(then));
 }

@@ -37,6 +37,7 @@ class Subject {
       onInitialised: () => undefined,
       onInitFailed: () => undefined,
       onLog: (text) => void (this.loggedBytes += text.length),
+      onSignal: () => undefined,
       onWithdrawn: () => undefined,
       onClosed: (reason) => this.closings.push(reason),
     });

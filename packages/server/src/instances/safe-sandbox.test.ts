@@ -39,6 +39,7 @@ class Subject {
       onInitialised: () => this.heard.push('initialised'),
       onInitFailed: () => this.heard.push('init failed'),
       onLog: () => this.heard.push('log'),
+      onSignal: (name) => this.heard.push(`signal: ${name}`),
       onWithdrawn: () => this.heard.push('withdrawn'),
       onClosed: (reason) => this.heard.push(`closed: ${reason}`),
     });
@@ -152,6 +153,22 @@ test('nothing is sent ahead to an idle sandbox, or behind an event that is still
   await settled();
   assert.throws(() => subject.invokeAhead(Buffer.alloc(10_000)), /nothing can be sent ahead/);
   subject.invokeAhead();
+});
+
+test('an end by a signal is told, if there is such an end', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.peer.write(encodeFrame(Kind.shutdown, 0, 'SIGKILL'));
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'signal: SIGKILL']);
+  for (const nonsense of ['', 'SIGCHLD', 'toString', 'x'.repeat(100_000)]) {
+    const other = new Subject();
+    await other.ready();
+    other.peer.write(encodeFrame(Kind.shutdown, 0, nonsense));
+    await settled();
+    assert.equal(other.sandbox.closed, true, nonsense);
+  }
 });
 
 test('closing is idempotent and silences both sides', async () => {

@@ -9,6 +9,7 @@ import {
   FrameError,
   INITIAL_CREDIT,
   Kind,
+  statusOfSignal,
 } from '@hearth/protocol';
 import type { InitMessage, InvokeMeta } from '@hearth/protocol';
 import { ResponseBody } from './response-body.ts';
@@ -30,6 +31,8 @@ export interface SandboxOwner {
   onInitFailed(document: Buffer): void;
   /** Log text outside any invocation, valid until the call returns. */
   onLog(text: Buffer): void;
+  /** Its process ends by this signal, which the kernel can't tell of a process 1; the status that follows says the same. */
+  onSignal(name: string): void;
   /** The answer to `withdraw`: what was sent ahead by then has not begun, and won't. Its listeners hear nothing of it. */
   onWithdrawn(): void;
   /** Once: the stream is at its end, by whichever side. Comes after it nothing. */
@@ -194,6 +197,8 @@ export class SafeSandbox implements Disposable {
         return this.#onError(stream, payload);
       case Kind.withdraw:
         return this.#onWithdraw();
+      case Kind.shutdown:
+        return this.#onShutdown(payload.toString());
       default:
         throw new FrameError(`a frame of kind ${kind} from a sandbox`);
     }
@@ -295,6 +300,11 @@ export class SafeSandbox implements Disposable {
       if (code === 'EAGAIN') this.#stream.write(bytes);
       else if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
     }
+  }
+
+  #onShutdown(signal: string): void {
+    if (statusOfSignal(signal) === undefined) throw new FrameError('the end by a signal that ends nothing');
+    this.#owner.onSignal(signal);
   }
 
   #onWithdraw(): void {

@@ -1,5 +1,6 @@
 import type { InvokeMeta, StartPath } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
+import { afterPending } from '../instances/after-pending.ts';
 import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
 import type { InvocationListener } from '../instances/safe-sandbox.ts';
 import { Deadline } from '../placement/deadline-queue.ts';
@@ -55,6 +56,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #initMs: number | undefined;
   #startWritten = false;
   #heard = false;
+  /** Clock's time at which its answer came, where what was printed before is waited for. */
+  #answeredAt: number | undefined;
   /** Whether its event is in its sandbox's hands already. */
   #sent = false;
   /** Whether init takes place inside this invocation, on its time. */
@@ -165,6 +168,10 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.#write(text);
   }
 
+  onOutput(bytes: Buffer): void {
+    this.onLog(bytes);
+  }
+
   onResponse(payload: Buffer): void {
     this.#returned('succeeded', payload, undefined);
   }
@@ -197,6 +204,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   onLost(loss: SandboxLoss): void {
+    // Its answer is here, and only its last words are waited for.
+    if (this.#answeredAt !== undefined) return;
     const { exit } = loss;
     const crashedBefore = this.#sandbox!.failedLast && !this.#heard && CRASH_STATUSES.has(exit?.code ?? null);
     if (crashedBefore && exit !== null && !this.repeated) {
@@ -228,7 +237,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const { requestId } = this.invocation;
     const { errorType, message } = runtimeFailure(loss);
     const sandbox = this.#sandbox!;
-    sandbox.maxUsedMb = Math.min(sandbox.spec.memoryMb, Math.max(sandbox.maxUsedMb, loss.maxMemoryMb));
+    sandbox.maxUsedMb = Math.max(sandbox.maxUsedMb, loss.maxMemoryMb);
     const now = this.#host.clock.now();
     const document = errorDocument(errorType, requestId, message);
     const durationMs = now - (this.#startedAt || now);
@@ -279,9 +288,15 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #returned(status: 'succeeded' | 'failed', payload: Buffer, errorType: string | undefined): void {
     const now = this.#host.clock.now();
     const sandbox = this.#sandbox!;
+    if (sandbox.writesOutput && this.#answeredAt === undefined) {
+      // What its processes wrote to their descriptors before comes on a stream of its own, and belongs before END.
+      this.#answeredAt = now;
+      this.queue?.remove(this);
+      return afterPending(() => this.#returned(status, payload, errorType));
+    }
     if (status === 'succeeded') sandbox.failedLast = false;
     this.#host.measure(sandbox, now);
-    const durationMs = now - this.#startedAt;
+    const durationMs = (this.#answeredAt ?? now) - this.#startedAt;
     this.#close(status, payload, now, { durationMs, status: status === 'succeeded' ? 'success' : 'error', errorType });
     this.#host.release(sandbox, now);
   }
@@ -293,7 +308,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
       requestId,
       initMs: this.#initMs,
       memoryMb: spec.memoryMb,
-      maxUsedMb: this.#sandbox?.maxUsedMb ?? 0,
+      maxUsedMb: Math.min(spec.memoryMb, this.#sandbox?.maxUsedMb ?? 0),
       producedBytes: payload.length,
       trace: this.#trace,
     };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeFrame, Kind } from '@hearth/protocol';
 import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
 import type { FakeSandbox } from '../instances/testing/fake-agent.ts';
 import { settled, TestFleet } from './testing/test-fleet.ts';
@@ -103,6 +104,47 @@ test('a sandbox that exits, is killed or runs out of memory is an outcome', asyn
     assert.equal(t.records.records.get(REQUEST)!.status, 'lost');
   }
   assert.match(t.logs.text(), /Status: error\tError Type: Runtime\.OutOfMemory\n/);
+});
+
+// https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+test('a sandbox that ends itself by a signal is reported so; one that only has the status is not', async () => {
+  let sandbox: FakeSandbox | undefined;
+  await using t = new TestFleet({
+    handlers: { 'index.handler': (_event, context) => ((sandbox = context.sandbox), new Promise<never>(() => {})) },
+  });
+  for (const [says, code, message] of [
+    ['SIGKILL', 137, 'signal: killed'],
+    ['SIGTERM', 143, 'signal: terminated'],
+    ['SIGTERM', 137, 'exit status 137'],
+    [undefined, 137, 'exit status 137'],
+  ] as const) {
+    const running = t.invoke(t.spec());
+    await settled();
+    if (says !== undefined) sandbox!.stream.write(encodeFrame(Kind.shutdown, 0, says));
+    await settled();
+    const agent = [...t.provider.agents.values()].find((each) => each.sandboxes.has(sandbox!.id))!;
+    agent.exit(sandbox!, { code, signal: null, outOfMemory: false });
+    const { errorType, errorMessage } = JSON.parse((await running).payload.toString()) as Record<string, string>;
+    assert.equal(errorType, 'Runtime.ExitError');
+    assert.equal(errorMessage!.split(' Error: ')[1], `Runtime exited with error: ${message}`);
+  }
+});
+
+test('what processes of a sandbox write to their descriptors belongs to the invocation that runs, before its END', async () => {
+  await using t = new TestFleet({
+    handlers: {
+      'index.handler': (event, { sandbox, log }) => {
+        log('by the console\n');
+        sandbox.stdio.write('by a descriptor');
+        return event;
+      },
+    },
+  });
+  const spec = t.spec();
+  for (let count = 0; count < 3; count++) {
+    const tail = Buffer.from((await t.invoke(spec, '1', { tail: true })).logTail!, 'base64').toString();
+    assert.match(tail, /^START .*\nby the console\nby a descriptor\nEND .*\nREPORT .*\n$/);
+  }
 });
 
 test('a sandbox that dies of its last failure costs the next invocation nothing', async () => {

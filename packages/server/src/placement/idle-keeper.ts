@@ -6,6 +6,8 @@ import type { Sandbox } from './sandbox.ts';
 const MB = 1024 * 1024;
 /** A measurement this recent is good enough for a log line: reading a cgroup costs as much as a small invocation. */
 const FRESH_MS = 100;
+/** An invocation that takes longer may have used much more than was measured before it, and is worth the reading. */
+const LONG_MS = 5;
 
 export interface IdleKeeperOptions {
   readonly clock: Clock;
@@ -85,7 +87,8 @@ export class IdleKeeper implements Disposable {
   /** Measures what the sandbox uses unless that was done a moment ago. */
   measure(sandbox: Sandbox, now: number): void {
     const { freezer } = sandbox.instance.instance;
-    if (freezer === undefined || now - sandbox.measuredAt < FRESH_MS) return;
+    const fresh = now - sandbox.measuredAt < FRESH_MS && now - sandbox.leasedAt < LONG_MS;
+    if (freezer === undefined || fresh) return;
     const memory = freezer.memory(sandbox.slot);
     this.measured(sandbox, memory.used, memory.max, now);
   }

@@ -1,4 +1,4 @@
-import { ApiError } from '@hearth/protocol';
+import { ApiError, statusOfSignal } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
@@ -337,10 +337,17 @@ export class Placement implements AsyncDisposable {
     this.#ladder.add(managed);
     instance.listen({
       onReport: (report) => this.#onReport(managed, report),
-      onStdio: (connection, bytes) => managed.connections.get(connection)?.log?.write(bytes),
+      onStdio: (connection, bytes) => this.#onOutput(managed.connections.get(connection), bytes),
     });
     instance.onGone((reason) => this.#onInstanceGone(managed, reason));
     return managed;
+  }
+
+  #onOutput(sandbox: Sandbox | undefined, bytes: Buffer): void {
+    if (sandbox === undefined) return;
+    sandbox.writesOutput = true;
+    if (sandbox.holder?.onOutput === undefined) sandbox.log?.write(bytes);
+    else sandbox.holder.onOutput(bytes);
   }
 
   #evict(sandbox: Sandbox, reason: string): void {
@@ -396,7 +403,7 @@ export class Placement implements AsyncDisposable {
     pool.sandboxes.delete(sandbox);
     const { holder } = sandbox;
     sandbox.holder = undefined;
-    holder?.onLost(loss);
+    holder?.onLost(withSignal(loss, sandbox.signal));
     sandbox.log?.close();
     const request = this.#starter.abandon(sandbox);
     if (request !== undefined) this.#onFailed(request, loss);
@@ -443,6 +450,12 @@ export class Placement implements AsyncDisposable {
   #forgetIfEmpty(pool: FunctionPool): void {
     if (pool.empty && this.#pools.get(pool.spec.key) === pool) this.#pools.delete(pool.spec.key);
   }
+}
+
+/** A process 1 that ended itself by a signal has a status in its place. */
+function withSignal(loss: SandboxLoss, signal: string | undefined): SandboxLoss {
+  if (signal === undefined || loss.exit === null || loss.exit.code !== statusOfSignal(signal)) return loss;
+  return { ...loss, exit: { ...loss.exit, code: null, signal } };
 }
 
 function stopping(): ApiError {

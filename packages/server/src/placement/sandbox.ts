@@ -32,6 +32,8 @@ export interface SandboxLoss {
 
 /** Whoever waits for something of a sandbox. */
 export interface SandboxHolder {
+  /** What a process of it wrote to descriptor 1 or 2, as it came: not in whole lines. Valid until the call returns. */
+  onOutput?(bytes: Buffer): void;
   /** Told once when it is lost, whoever ended it. */
   onLost(loss: SandboxLoss): void;
 }
@@ -67,6 +69,10 @@ export class Sandbox extends Deadline {
   /** Clock's time of that measurement. */
   measuredAt = -Infinity;
   frozen = false;
+  /** The signal by which it said that it ends. */
+  signal: string | undefined;
+  /** Whether its processes have written to their descriptors 1 and 2: on a stream of its own, which has to be waited for. */
+  writesOutput = false;
   /** Whether its last invocation ended with an error: its process may be about to end. */
   failedLast = false;
   /** Clock's time at which its last invocation ended. */

@@ -50,6 +50,8 @@ export class SandboxPeer implements AsyncDisposable {
   stdio = '';
   /** How the process ended. */
   readonly exited: Promise<{ code: number | null; signal: string | null }>;
+  /** The signal by which it said that it ends. */
+  signal: string | undefined;
   readonly #directory: string;
   readonly #options: PeerOptions;
   #log = '';
@@ -213,6 +215,9 @@ export class SandboxPeer implements AsyncDisposable {
       case Kind.credit:
         this.#credit += payload.readUInt32LE(0);
         this.#onCredit?.();
+        return;
+      case Kind.shutdown:
+        this.signal = payload.toString();
         return;
       case Kind.end:
         assert.equal(stream, this.#stream);
