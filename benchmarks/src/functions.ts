@@ -10,7 +10,7 @@ const code = zipOneFile('index.mjs', 'export const handler = async (event) => ev
 const PARALLEL = 8;
 
 /**
- * Creates functions through the API, all with the same code, and waits until each is Active. None of them is invoked.
+ * Creates functions through the API, all with the same code (an echo, unless `settings` has another), and waits until each is Active. None of them is invoked.
  *
  * @throws Error if one of them fails or isn't Active after 30 s
  */

@@ -121,4 +121,6 @@ function signedHeaders(account: string): Record<string, string> {
   };
 }
 
-export type FunctionSettings = Pick<CreateFunctionCommandInput, 'MemorySize' | 'Timeout' | 'Environment'>;
+export type FunctionSettings = Partial<
+  Pick<CreateFunctionCommandInput, 'MemorySize' | 'Timeout' | 'Environment' | 'Runtime' | 'Code'>
+>;

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { burst } from './burst.ts';
 import { cold } from './cold.ts';
 import { density } from './density.ts';
+import { fidelity } from './fidelity.ts';
 import { invoke } from './invoke.ts';
 import { describeMachine, foreignLoad } from './machine.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
-export const benchmarks: readonly Benchmark[] = [invoke, cold, burst, density];
+export const benchmarks: readonly Benchmark[] = [invoke, cold, burst, density, fidelity];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */
 const BUSY = 0.03;

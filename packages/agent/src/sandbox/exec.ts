@@ -1,4 +1,5 @@
 import { cpuShare, type FunctionSpec } from '@hearth/protocol';
+import { heapLimitMb, semiSpaceMb } from '../zygote/heap-sizes.ts';
 import type { ExecOrder } from '../zygote/orders.ts';
 
 /** Runs in the runtime's place, with its command line for arguments. */
@@ -48,7 +49,7 @@ export function execOrder(spec: FunctionSpec, canFork: boolean): { order: ExecOr
 /** Heap limits that suit the function's memory, unless it sets them itself; a single processor's worth of threads where it has no more. */
 function runtimeOptions({ memoryMb, environment }: FunctionSpec): string[] {
   const own = (environment['NODE_OPTIONS'] ?? '').replaceAll('_', '-');
-  const options = [`--max-old-space-size=${Math.floor(memoryMb * 0.6)}`, '--max-semi-space-size=8'];
+  const options = [`--max-old-space-size=${heapLimitMb(memoryMb)}`, `--max-semi-space-size=${semiSpaceMb(memoryMb)}`];
   if (cpuShare(memoryMb) <= 1) options.push('--v8-pool-size=1');
   // What stands on the command line would win over NODE_OPTIONS.
   return [...options.filter((option) => !own.includes(option.slice(0, option.indexOf('=')))), '--no-warnings'];

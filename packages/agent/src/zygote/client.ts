@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { LEAST_SEMI_SPACE_MB } from './heap-sizes.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
 
 /**
- * Single-threaded: a forked child has no V8 worker threads, so optimised code must not wait for them. Bytecode stays:
- * children share it. The young generation is bounded because a child can't bound it later. The memory reducer would collect
+ * Single-threaded: a forked child has no V8 worker threads, so optimised code must not wait for them, of WebAssembly neither. Bytecode stays:
+ * children share it. The young generation is bounded for the smallest function (`young-generation.ts`). The memory reducer would collect
  * a child's whole heap, and so copy most of it, as soon as the child's timers run: its timer is the zygote's, long due.
  */
 const ZYGOTE_FLAGS = [
@@ -16,8 +17,9 @@ const ZYGOTE_FLAGS = [
   '--v8-pool-size=0',
   '--disable-sigusr1',
   '--no-flush-bytecode',
-  '--max-semi-space-size=8',
+  `--max-semi-space-size=${LEAST_SEMI_SPACE_MB}`,
   '--no-memory-reducer',
+  '--wasm-sync-tier-up',
   '--no-warnings',
 ];
 

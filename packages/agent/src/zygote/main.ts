@@ -38,6 +38,7 @@ import { limitHeap } from './heap.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
 import { enterHostRoot } from './root.ts';
 import { startAnew } from './start-anew.ts';
+import { YoungGeneration } from './young-generation.ts';
 
 const self = koffi.load(null);
 const defaultLoop = self.func('void* uv_default_loop()');
@@ -64,6 +65,12 @@ const handles: Handles = {
   masked: MASKED.filter((name) => existsSync(`/proc/${name}`)),
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
+const youngGeneration = new YoungGeneration();
+if (!youngGeneration.adjustable) {
+  process.stderr.write(
+    `hearth zygote: the heap of Node ${process.version} is not known: large functions collect garbage as small ones do\n`,
+  );
+}
 packHeap();
 await warmUp({ connect: connectUnix });
 const collectGarbage = compact();
@@ -118,7 +125,12 @@ function child(order: ForkOrder): void {
   }
   if (order.exec !== undefined) startAnew(order.exec, stream);
   // Always the first of its own pid namespace.
-  runSandbox({ fd: stream, seed, exit: exitNow, limitMemory: limitHeap, pid: 1, spare: order.spare });
+  runSandbox({ fd: stream, seed, exit: exitNow, limitMemory, pid: 1, spare: order.spare });
+}
+
+function limitMemory(memoryMb: number): void {
+  limitHeap(memoryMb);
+  youngGeneration.suit(memoryMb);
 }
 
 /** What the next child's `Math.random` starts from. */
