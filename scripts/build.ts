@@ -1,7 +1,8 @@
-/** Bundles what runs inside instances and sandboxes into dist/, one file for each program. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+/** Bundles what runs inside instances and sandboxes into dist/, one file for each program, and puts the AWS SDK beside the runtime. */
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
+import { layOutAwsSdk } from './aws-sdk.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -37,3 +38,11 @@ for (const { path, contents } of outputFiles) {
   writeFileSync(`${path}.new`, contents);
   renameSync(`${path}.new`, path);
 }
+layOutAwsSdk(root, join(dist, 'runtime/node_modules'));
+// Where AWS has its certificates (https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html); seen from inside a sandbox.
+const certificates = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'].find((path) =>
+  existsSync(path),
+);
+const link = join(dist, 'runtime/ca-cert.pem');
+rmSync(link, { force: true });
+if (certificates !== undefined) symlinkSync(certificates, link);
