@@ -128,6 +128,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   '@hearth/server': 'server',
   '@hearth/runtime-node': 'runtimes/node',
   '@hearth/benchmarks': 'benchmarks',
+  '@hearth/e2e': 'e2e',
   hearth: 'cli',
 };
 

@@ -21,6 +21,8 @@ export interface HearthOptions {
   settings?: Record<string, number>;
   /** A directory to use again, with what an earlier server left in it. */
   data?: string;
+  /** The `hearth` command of another checkout. */
+  command?: string;
 }
 
 /** What one function answered. */
@@ -52,14 +54,14 @@ export class Hearth implements AsyncDisposable {
     });
   }
 
-  static async start({ settings = {}, data }: HearthOptions = {}): Promise<Hearth> {
+  static async start({ settings = {}, data, command = HEARTH }: HearthOptions = {}): Promise<Hearth> {
     const directory = data ?? fs.mkdtempSync('/var/tmp/hearth-e2e-');
     fs.chmodSync(directory, 0o711);
     const config = join(directory, 'config.json');
     fs.writeFileSync(config, JSON.stringify({ instances: 1, slots: 16, ...settings }));
     const port = await freePort();
     const args = ['up', '--port', String(port), '--data', join(directory, 'data'), '--config', config];
-    const server = spawn(HEARTH, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment(undefined) });
+    const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment(undefined) });
     const hearth = new Hearth(port, directory, server, data !== undefined);
     const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
     const limit = AbortSignal.timeout(START_LIMIT_MS);
