@@ -9,7 +9,7 @@ export type ToSpawner =
    * Unix socket for this instance, `token` what its agent says in its hello. Answered by `made` or `failed`.
    */
   | { type: 'make'; instance: string; memoryMb: number; cpus: number; socket: string; token: string }
-  /** It has work to do from now on, and gets its whole share of the processors. Not answered. */
+  /** It has work to do from now on, or somebody waits for it: it gets its whole share of the processors. Not answered. */
   | { type: 'activate'; instance: string }
   /** End it and remove everything of it. Answered by `gone`. */
   | { type: 'remove'; instance: string }

@@ -98,3 +98,25 @@ test('tries again after a failure, each time after twice as long, and says why',
   assert.equal(subject.pool.warm.length, 1);
   assert.equal(subject.pool.lastError, undefined);
 });
+
+test('an instance that somebody waits for is hurried, and no other', async () => {
+  await using subject = new Subject();
+  const { pool, provider } = subject;
+  const started = pool.start();
+  assert.deepEqual(provider.hurried, []);
+  pool.want(1);
+  pool.want(1);
+  assert.equal(provider.hurried.length, 1);
+  pool.want(2);
+  assert.equal(new Set(provider.hurried).size, 2);
+  await started;
+  await settled();
+  provider.hurried.length = 0;
+  pool.want(0);
+  pool.take(512);
+  subject.clock.advance(100);
+  await settled();
+  assert.deepEqual(provider.hurried, []);
+  await (await pool.boot(512))[Symbol.asyncDispose]();
+  assert.equal(provider.hurried.length, 1);
+});

@@ -46,6 +46,8 @@ export class WarmingPool implements AsyncDisposable {
   readonly #memory = new Map<string, number>();
   readonly #abort = new AbortController();
   #booting = 0;
+  /** Those that nobody has been waiting for so far, of the ones that boot. */
+  readonly #unhurried = new Set<string>();
   #settled: (() => void) | undefined;
   #backOffMs = FIRST_BACK_OFF_MS;
   #retry: Timer | undefined;
@@ -101,9 +103,14 @@ export class WarmingPool implements AsyncDisposable {
     return instance;
   }
 
-  /** Makes sure that at least so many instances are coming at this moment, as far as memory allows. */
+  /**
+   * Somebody waits for so many instances: makes sure that at least as many are coming at this moment, as far as memory
+   * allows, and that they don't stand back behind whoever is busy.
+   */
   want(count: number): void {
     this.#bootUntil(count);
+    const hurried = this.#booting - this.#unhurried.size;
+    for (const id of [...this.#unhurried].slice(0, Math.max(0, count - hurried))) this.#hurry(id);
   }
 
   /** Whether another instance of this size may be made. */
@@ -121,7 +128,7 @@ export class WarmingPool implements AsyncDisposable {
         'Give Hearth more memory, or the function less.',
       );
     }
-    return this.#make(memoryMb);
+    return this.#make(memoryMb, (id) => this.#hurry(id));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -146,7 +153,7 @@ export class WarmingPool implements AsyncDisposable {
 
   async #bootOne(): Promise<void> {
     try {
-      const instance = await this.#make(this.#options.instanceMemoryMb);
+      const instance = await this.#make(this.#options.instanceMemoryMb, (id) => this.#unhurried.add(id));
       this.#lastError = undefined;
       this.#backOffMs = FIRST_BACK_OFF_MS;
       this.#warm.push(instance);
@@ -173,7 +180,13 @@ export class WarmingPool implements AsyncDisposable {
     }
   }
 
-  async #make(memoryMb: number): Promise<Instance> {
+  #hurry(id: string): void {
+    this.#unhurried.delete(id);
+    this.#options.provider.hurry?.(id);
+  }
+
+  /** @param onBegun told of the instance's id once its making has begun. */
+  async #make(memoryMb: number, onBegun: (id: string) => void): Promise<Instance> {
     const { provider, instanceMemoryMb, instanceCpus, spares, slots, maxSandboxes } = this.#options;
     const id = `i-${randomBytes(6).toString('hex')}`;
     const cpus = Math.max(instanceCpus, (instanceCpus * memoryMb) / instanceMemoryMb);
@@ -181,7 +194,9 @@ export class WarmingPool implements AsyncDisposable {
     const request: InstanceRequest = { id, memoryMb, cpus, runtimes, spares, slots, maxSandboxes };
     this.#memory.set(id, memoryMb);
     try {
-      const instance = await provider.make(request, this.#abort.signal);
+      const coming = provider.make(request, this.#abort.signal);
+      onBegun(id);
+      const instance = await coming;
       instance.onGone(() => {
         this.#memory.delete(id);
         // After whoever else listens has taken note of the loss.
@@ -194,6 +209,8 @@ export class WarmingPool implements AsyncDisposable {
     } catch (error) {
       this.#memory.delete(id);
       throw error;
+    } finally {
+      this.#unhurried.delete(id);
     }
   }
 }

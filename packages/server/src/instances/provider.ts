@@ -9,6 +9,11 @@ export interface Provider extends AsyncDisposable {
    * Rejects with a {@link ProviderError}; whatever was made by then is removed.
    */
   make(request: InstanceRequest, signal?: AbortSignal): Promise<Instance>;
+  /**
+   * Somebody waits for the instance of this id, which is being made: it need not yield the processors to others any more.
+   * Absent where instances that are being made never do. Harmless for an id that isn't being made.
+   */
+  hurry?(id: string): void;
 }
 
 export interface InstanceRequest {

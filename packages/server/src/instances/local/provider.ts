@@ -33,6 +33,8 @@ export class LocalProvider implements Provider {
   readonly name = 'local';
   readonly #options: LocalProviderOptions;
   readonly #instances = new Set<LinkedInstance>();
+  /** Those that are not ready yet, by id: whether the spawner has been asked, and whether somebody waits for them. */
+  readonly #making = new Map<string, { instance: LinkedInstance; asked: boolean; urgent: boolean }>();
   #disposed = false;
 
   constructor(options: LocalProviderOptions) {
@@ -40,6 +42,13 @@ export class LocalProvider implements Provider {
     // Sockets of a former life that was not let end in order.
     rmSync(options.runDirectory, { recursive: true, force: true });
     mkdirSync(options.runDirectory, { recursive: true, mode: 0o700 });
+  }
+
+  hurry(id: string): void {
+    const making = this.#making.get(id);
+    if (making === undefined) return;
+    making.urgent = true;
+    if (making.asked) this.#ask(making.instance, { type: 'activate', instance: id });
   }
 
   async make(request: InstanceRequest, signal?: AbortSignal): Promise<Instance> {
@@ -66,6 +75,8 @@ export class LocalProvider implements Provider {
       },
     });
     this.#instances.add(instance);
+    const making = { instance, asked: false, urgent: false };
+    this.#making.set(request.id, making);
     const abort = (): void => instance.lose('its making was called off');
     signal?.addEventListener('abort', abort);
     const timer = this.#options.clock.setTimer(MAKE_TIMEOUT_MS, () =>
@@ -81,12 +92,15 @@ export class LocalProvider implements Provider {
       removal.spawned = true;
       const { memoryMb, cpus } = request;
       this.#options.spawner.send({ type: 'make', instance: request.id, memoryMb, cpus, socket, token });
+      making.asked = true;
+      if (making.urgent) this.hurry(request.id);
       await Promise.all([made, instance.ready]);
       return instance;
     } catch (error) {
       await instance[Symbol.asyncDispose]();
       throw error;
     } finally {
+      this.#making.delete(request.id);
       timer.cancel();
       signal?.removeEventListener('abort', abort);
     }

@@ -54,10 +54,16 @@ export class FakeProvider implements Provider {
   /** How many of the next instances can't be made. */
   failures = 0;
   made = 0;
+  /** Ids of instances that somebody was in a hurry for. */
+  readonly hurried: string[] = [];
   readonly #options: FakeProviderOptions;
 
   constructor(options: FakeProviderOptions) {
     this.#options = options;
+  }
+
+  hurry(id: string): void {
+    this.hurried.push(id);
   }
 
   async make(request: InstanceRequest, signal?: AbortSignal): Promise<Instance> {
