@@ -66,7 +66,7 @@ const CONNECTIONS = 2;
 /** Between two kills at most: some come while the last one's loss is being made good. */
 const GAP_MS = 250;
 /** A function that doesn't answer for so long after a kill will not. */
-const RECOVERY_LIMIT_MS = 30_000;
+const RECOVERY_LIMIT_MS = 60_000;
 
 /** Of JavaScript's own: nothing that is killed makes them. */
 const FAULT = /TypeError|RangeError|ReferenceError|AssertionError|ERR_/;
