@@ -23,6 +23,10 @@ export interface HearthOptions {
   data?: string;
   /** The `hearth` command of another checkout. */
   command?: string;
+  /** Further flags of `hearth up`. */
+  flags?: string[];
+  /** Further variables of the server's environment. */
+  variables?: Record<string, string>;
 }
 
 /** What one function answered. */
@@ -54,14 +58,21 @@ export class Hearth implements AsyncDisposable {
     });
   }
 
-  static async start({ settings = {}, data, command = HEARTH }: HearthOptions = {}): Promise<Hearth> {
+  static async start({
+    settings = {},
+    data,
+    flags = [],
+    variables = {},
+    command = HEARTH,
+  }: HearthOptions = {}): Promise<Hearth> {
     const directory = data ?? fs.mkdtempSync('/var/tmp/hearth-e2e-');
     fs.chmodSync(directory, 0o711);
     const config = join(directory, 'config.json');
     fs.writeFileSync(config, JSON.stringify({ instances: 1, slots: 16, ...settings }));
     const port = await freePort();
-    const args = ['up', '--port', String(port), '--data', join(directory, 'data'), '--config', config];
-    const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment(undefined) });
+    const args = ['up', '--port', String(port), '--data', join(directory, 'data'), '--config', config, ...flags];
+    const env = { ...environment(undefined), ...variables };
+    const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const hearth = new Hearth(port, directory, server, data !== undefined);
     const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
     const limit = AbortSignal.timeout(START_LIMIT_MS);

@@ -1,5 +1,6 @@
 import { RUNTIMES } from '@hearth/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addAccountCommands } from './account-program.ts';
 import { parsePort } from './client/endpoint.ts';
 import { CliError } from './cli-error.ts';
 import type { DeployOptions } from './commands/deploy.ts';
@@ -25,12 +26,16 @@ function buildProgram(): Command {
     .option('--data <dir>', 'where functions and logs are kept (default: HEARTH_DATA, else /var/lib/hearth)')
     .option('--config <file>', 'JSON file with settings, see docs/reference/configuration.md')
     .addOption(
-      new Option('--auth <mode>', 'dev takes any credentials, on loopback only; sigv4 is not built yet')
+      new Option('--auth <mode>', 'dev takes any credentials, on loopback only; sigv4 checks signatures')
         .choices(['dev', 'sigv4'])
         .default('dev'),
     )
+    .option('--regions <names>', 'regions that are served, with commas (default: HEARTH_REGIONS, else any)')
     .option('--instances <count>', 'instances kept warm for whoever comes first (default: 2)', wholeNumber)
-    .addHelpText('after', examples('hearth up', 'hearth up --port 4600 --data ./hearth-data'))
+    .addHelpText(
+      'after',
+      examples('hearth up', 'hearth up --port 4600 --data ./hearth-data', 'hearth up --auth sigv4 --host 0.0.0.0'),
+    )
     .action(async (options: UpOptions) => exitWith(await (await import('./commands/up.ts')).up(options)));
 
   add('deploy <path>', 'make or update a function from a folder, a .zip or one script')
@@ -69,8 +74,9 @@ ${examples(`hearth invoke hello '{"name": "you"}'`, 'hearth invoke hello @event.
   add('logs <name>', "show a function's log")
     .option('-f, --follow', 'go on with new lines')
     .option('--since <span>', 'only the last 30s, 10m, 2h, 1d')
+    .option('--account <id>', 'whose function it is (default: the account of AWS_ACCESS_KEY_ID)')
     .addHelpText('after', examples('hearth logs hello --since 10m', 'hearth logs hello --follow'))
-    .action(async (name: string, options: { follow?: boolean; since?: string; json?: boolean }) =>
+    .action(async (name: string, options: { follow?: boolean; since?: string; account?: string; json?: boolean }) =>
       (await import('./commands/logs.ts')).logs(name, { ...options, signal: interrupted() }),
     );
 
@@ -111,6 +117,7 @@ ${examples('hearth runtimes', 'hearth runtimes install nodejs22.x')}`,
     .action(async (name: string, options: { json?: boolean }, command: Command) =>
       (await import('./commands/runtimes.ts')).installRuntime(name, command.optsWithGlobals<typeof options>()),
     );
+  addAccountCommands(program);
 
   add('doctor', 'see whether this machine has what a server needs, and how to get what it lacks').action(
     async (options: { json?: boolean }) => exitWith(await (await import('./commands/doctor.ts')).doctor(options)),

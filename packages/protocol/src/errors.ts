@@ -38,6 +38,18 @@ export const ERRORS = {
     meaning: 'The code of all functions of the account in this region would exceed 75 GB.',
     cure: 'Delete functions that are no longer needed.',
   },
+  ExpiredTokenException: {
+    status: 403,
+    fault: 'caller',
+    meaning: 'The session credentials that the request is signed with have expired.',
+    cure: 'Get new ones. A function finds its own in its environment: they outlast its invocation, not its sandbox.',
+  },
+  IncompleteSignatureException: {
+    status: 403,
+    fault: 'caller',
+    meaning: 'The signature of the request is not whole, or of another kind than Signature Version 4.',
+    cure: "Read the message: it names what is missing. AWS's SDKs and CLI never send such a signature.",
+  },
   InvalidParameterValueException: {
     status: 400,
     fault: 'caller',
@@ -50,11 +62,30 @@ export const ERRORS = {
     meaning: 'The body of an Invoke request is not JSON, or a header of it cannot be decoded.',
     cure: 'Send a JSON document as the payload; with the AWS CLI add --cli-binary-format raw-in-base64-out.',
   },
+  InvalidSignatureException: {
+    status: 403,
+    fault: 'caller',
+    meaning:
+      'The signature is not the one that the secret key gives, is too old or too new, or is for another service.',
+    cure: 'Check the secret access key, the clock of your machine (5 minutes are allowed) and the region; a proxy must not change signed headers.',
+  },
   InvalidZipFileException: {
     status: 502,
     fault: 'service',
     meaning: 'The stored code of the function could not be unpacked when it was to be run.',
     cure: 'Upload the code again with UpdateFunctionCode.',
+  },
+  MalformedHttpRequestException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'The body of the request is not encoded as its headers say.',
+    cure: "Send the body as it is, without a content encoding, as AWS's SDKs do.",
+  },
+  MissingAuthenticationTokenException: {
+    status: 403,
+    fault: 'caller',
+    meaning: 'The server checks signatures (`--auth sigv4`) and the request has none.',
+    cure: 'Sign it with a key of your account: give the client AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
   },
   NotImplementedException: {
     status: 501,
@@ -143,6 +174,12 @@ export const ERRORS = {
     fault: 'caller',
     meaning: "The method and path belong to no operation of Lambda's API.",
     cure: "Check the endpoint URL: it is the server's address with no path. Only Lambda's API is served.",
+  },
+  UnrecognizedClientException: {
+    status: 403,
+    fault: 'caller',
+    meaning: 'There is no such access key, it has been deactivated, or the session token is not its own.',
+    cure: "Check AWS_ACCESS_KEY_ID, and unset AWS_SESSION_TOKEN if the key is an account's own; the operator sees keys with `hearth account list`.",
   },
   ValidationException: {
     status: 400,

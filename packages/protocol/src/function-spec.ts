@@ -23,6 +23,8 @@ export interface FunctionSpec {
   readonly runtime: RuntimeId;
   readonly architecture: 'x86_64' | 'arm64';
   readonly handler: string;
+  /** ARN of the execution role; in Hearth a name that its requests carry, and no more. */
+  readonly role: string;
   readonly memoryMb: number;
   readonly timeoutMs: number;
   /** Size of `/tmp` in MB. */

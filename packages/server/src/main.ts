@@ -1,6 +1,5 @@
 /** The server: the one place that knows which adapter is behind which port. */
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
 import { createHttpServer } from './api/http/server.ts';
 import { ENDPOINT_VARIABLES } from './api/services.ts';
-import { createAuthenticator } from './auth/authenticator.ts';
 import { BrowserGuard } from './auth/browser-guard.ts';
+import { checkAuthMode } from './auth/mode.ts';
 import type { RelaySocket } from './auth/relay.ts';
+import { ServerCredentials } from './credentials.ts';
 import { machineArchitecture } from './functions/architecture.ts';
 import { Functions } from './functions/functions.ts';
 import { systemClock } from './instances/clock.ts';
@@ -21,11 +21,10 @@ import { SpawnerClient } from './instances/local/spawner-client.ts';
 import { createFleet } from './invoke/fleet.ts';
 import { Logs } from './logs/logs.ts';
 import type { OpenRecord, RecordSink } from './invoke/ports.ts';
-import type { SessionCredentials } from './placement/ports.ts';
 import { becomeUser, giveDirectory, serverUser } from './privileges.ts';
 import { networkSettings } from './runtimes/npm.ts';
 import { Runtimes } from './runtimes/runtimes.ts';
-import { readSettings, type ServerOptions, SettingsError } from './settings.ts';
+import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
 import {
@@ -63,7 +62,8 @@ export interface RunningServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const settings = readSettings(options, process.env);
-  const authenticator = createAuthenticator(options.auth, options.host);
+  const regions = readRegions(options, process.env);
+  checkAuthMode(options.auth, options.host);
   const data = resolve(options.data ?? DATA_DIRECTORY);
   const user = serverUser(process.env);
   giveDirectory(data, user);
@@ -71,6 +71,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // A closed terminal must not end the server.
   process.stderr.on('error', () => {});
 
+  // Before anything is started that could inherit what is secret in the environment.
+  const credentials = await ServerCredentials.open({
+    mode: options.auth,
+    data,
+    environment: process.env,
+    regions,
+    sessionMs: settings.sessionMs,
+    onError: (error) => log.error({ error }, 'in the background'),
+  });
   const spawnerProcess = startSpawner(data, user.uid);
   const spawnerEnded = once(spawnerProcess, 'exit');
   const spawner = new SpawnerClient(spawnerProcess.stdio[3] as unknown as Duplex);
@@ -85,7 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onLog: (level, message) => log[level](message),
   });
   const functions = await Functions.open({
-    metadata,
+    metadata: await credentials.seal(metadata),
     blobs,
     runtimes,
     architectures: [machineArchitecture()],
@@ -129,7 +138,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock: systemClock,
     logs,
     records: recordSink(records, metrics),
-    credentialsFor,
+    credentialsFor: (spec) => credentials.for(spec),
+    renewAfterMs: credentials.renewAfterMs,
     endpointVariables: ENDPOINT_VARIABLES,
     onLog: serverLog,
     warmInstances: settings.instances,
@@ -156,8 +166,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const api = createApi({
     functions,
     invoker: fleet,
-    authenticator,
-    guard: new BrowserGuard(options.host),
+    authenticator: credentials.authenticator,
+    guard: new BrowserGuard(options.host, options.auth === 'sigv4'),
     logs: new Logs(archive, Date.now),
     operator: {
       version: VERSION,
@@ -167,6 +177,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       metrics: () => metrics.text(),
       logs,
       runtimes,
+      token: credentials.operatorToken,
+      accounts: credentials.accounts,
+      rekey: () => credentials.rekey(),
     },
     log,
     maxBodyBytes: settings.maxBodiesMb * 1024 * 1024,
@@ -187,7 +200,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     http.closeAllConnections();
     await provider[Symbol.asyncDispose]();
     await functions[Symbol.asyncDispose]();
-    await Promise.all([metadata[Symbol.asyncDispose](), logs[Symbol.asyncDispose]()]);
+    await Promise.all([
+      metadata[Symbol.asyncDispose](),
+      credentials[Symbol.asyncDispose](),
+      logs[Symbol.asyncDispose](),
+    ]);
     spawner[Symbol.dispose]();
     await spawnerEnded;
     closed.resolve(code);
@@ -205,6 +222,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const { port } = http.address() as AddressInfo;
+  if (options.auth === 'sigv4' && credentials.accounts.size === 0) {
+    log.warn(
+      `there are no accounts yet; make one with  hearth account create  (the operator's token is ${credentials.operatorToken!.where})`,
+    );
+  }
   return { url: `http://${options.host}:${port}`, closed: closed.promise, close: () => close() };
 }
 
@@ -222,11 +244,6 @@ function recordSink(records: RecordRing, metrics: Metrics): RecordSink {
 
 function outcomeOf({ status }: OpenRecord): Outcome {
   return status as Outcome;
-}
-
-/** With `--auth dev` the access key id names the account; the relay binds a sandbox to its account in any case. */
-function credentialsFor(account: string): SessionCredentials {
-  return { accessKeyId: account, secretAccessKey: randomBytes(16).toString('hex'), sessionToken: 'dev' };
 }
 
 /** A process of its own with root's privileges, in a mount namespace that nobody else sees. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { BUILT_IN_RUNTIME, type RuntimeId, RUNTIMES } from '@hearth/protocol';
-import type { AuthMode } from './auth/authenticator.ts';
+import type { AuthMode } from './auth/mode.ts';
 
 /** What `hearth up` passes on. */
 export interface ServerOptions {
@@ -13,6 +13,8 @@ export interface ServerOptions {
   /** A JSON file with any of {@link Settings}. */
   config?: string | undefined;
   auth: AuthMode;
+  /** Names of regions with commas between them. */
+  regions?: string | undefined;
   /** Warm instances in the general sub-pool. */
   instances?: number | undefined;
 }
@@ -64,6 +66,8 @@ export interface Settings {
   requestsPerConnection: number;
   /** What bodies of requests may take while they come, short ones not counted: MB. */
   maxBodiesMb: number;
+  /** How long the credentials of a function are good: ms. Its sandbox is replaced after half of it. */
+  sessionMs: number;
 }
 
 const MINUTE = 60_000;
@@ -106,6 +110,7 @@ function defaults(): Settings {
     keepAliveMs: 65_000,
     requestsPerConnection: 0,
     maxBodiesMb: 512,
+    sessionMs: 120 * MINUTE,
   };
 }
 
@@ -146,6 +151,22 @@ function checkRuntimes(runtimes: unknown): void {
   const known: readonly unknown[] = RUNTIMES;
   if (Array.isArray(runtimes) && runtimes.every((runtime) => known.includes(runtime))) return;
   throw new SettingsError(`runtimes is ${JSON.stringify(runtimes)}`, `Give a list of any of ${RUNTIMES.join(', ')}.`);
+}
+
+/**
+ * The regions that signatures may be scoped to: `--regions`, else HEARTH_REGIONS; undefined for any.
+ *
+ * @throws SettingsError for what is no region's name.
+ */
+export function readRegions(options: ServerOptions, environment: NodeJS.ProcessEnv): ReadonlySet<string> | undefined {
+  const text = options.regions ?? environment['HEARTH_REGIONS'] ?? '';
+  if (text === '') return undefined;
+  const regions = text.split(',').map((name) => name.trim());
+  const wrong = regions.find((name) => !/^[a-z]{2,4}(-[a-z0-9]+){1,4}$/.test(name));
+  if (wrong !== undefined) {
+    throw new SettingsError(`${JSON.stringify(wrong)} is no region`, 'Write them like  us-east-1,eu-west-1 .');
+  }
+  return new Set(regions);
 }
 
 function readFile(path: string): Partial<Settings> {

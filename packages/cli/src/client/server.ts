@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { CliError } from '../cli-error.ts';
 import { findEndpoint } from './endpoint.ts';
+import { findOperatorToken } from './operator-token.ts';
 import { signature } from './sign.ts';
 
 export interface RequestOptions {
@@ -54,7 +55,7 @@ export class Server {
     const body = toBytes(options.body);
     const headers: Record<string, string> = { ...options.headers };
     if (body.length > 0) headers['content-type'] ??= 'application/json';
-    const operatorToken = path.startsWith('/_hearth/') ? this.#env.HEARTH_OPERATOR_TOKEN : undefined;
+    const operatorToken = path.startsWith('/_hearth/') ? findOperatorToken(url, this.#env) : undefined;
     if (operatorToken === undefined) Object.assign(headers, await signature({ method, url, headers, body }, this.#env));
     else headers.authorization = `Bearer ${operatorToken}`;
     const response = await this.#send(method, url, headers, body, options.signal);
@@ -116,6 +117,8 @@ function flatten(response: IncomingMessage): Record<string, string> {
 
 const HINTS: Record<string, string> = {
   ResourceNotFoundException: 'hearth ls  shows the functions there are.',
+  MissingAuthenticationTokenException:
+    'The server checks signatures: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Its operator makes keys with  hearth account key create .',
   UnknownOperationException: 'Is it a Hearth server that answers there?  hearth doctor  tells.',
 };
 

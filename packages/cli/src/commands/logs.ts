@@ -7,6 +7,8 @@ export interface LogsOptions {
   follow?: boolean;
   /** A time span, like `10m`. */
   since?: string;
+  /** 12 digits. */
+  account?: string;
   json?: boolean;
   signal?: AbortSignal;
 }
@@ -16,7 +18,12 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   const since = options.since === undefined ? undefined : String(Math.floor(Date.now() - parseDuration(options.since)));
   const { signal } = options;
   const response = await new Server().open('GET', '/_hearth/logs', {
-    query: { function: name, since, follow: options.follow === true ? '1' : undefined },
+    query: {
+      ...ownerOf(options, process.env),
+      function: name,
+      since,
+      follow: options.follow === true ? '1' : undefined,
+    },
     signal,
   });
   try {
@@ -28,4 +35,12 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   } catch (error) {
     if (signal?.aborted !== true) throw error;
   }
+}
+
+/** How the server learns whose function is meant: an operator may see everyone's. */
+function ownerOf({ account }: LogsOptions, env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const region = env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
+  const keyId = env.AWS_ACCESS_KEY_ID;
+  if (account !== undefined) return { account, region };
+  return keyId !== undefined && /^\d{12}$/.test(keyId) ? { account: keyId, region } : { accessKeyId: keyId, region };
 }

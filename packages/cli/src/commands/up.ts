@@ -7,6 +7,7 @@ export interface UpOptions {
   data?: string;
   config?: string;
   auth: 'dev' | 'sigv4';
+  regions?: string;
   instances?: number;
   json?: boolean;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
 import { credentialOf, parseCredential } from '../auth/credential-scope.ts';
-import type { Identity } from '../auth/identity.ts';
+import type { Admission } from '../auth/identity.ts';
 import { relayAccount } from '../auth/relay.ts';
 import { send, sendError } from './answers.ts';
 import { BodyReader } from './body.ts';
@@ -33,20 +33,21 @@ export function createApi(ports: ApiPorts): Api {
   const dispatcher = new Dispatcher(createServices(ports, links));
   const bodies = new BodyReader(ports.maxBodyBytes);
   const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, bodies, log);
-  const operator = new OperatorEndpoints(ports.operator, functions, links);
+  const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
 
   /** The rest of a request whose head has been understood. */
   async function perform(service: Service, open: OpenRequest, call: Call, body: Buffer): Promise<void> {
-    const { request, response, requestId, identity } = call;
-    const read = open.read(body);
-    const { operation } = read;
+    const { request, response, requestId } = call;
+    const { identity } = call.admission;
+    const opened = open.read(body);
+    const { operation } = opened;
     if (!service.has(operation.name)) {
       throw new ApiError(
         'NotImplementedException',
         `Operation ${operation.name} is not supported by Hearth yet. The README lists what is.`,
       );
     }
-    const input = read.input();
+    const input = opened.input();
     service.validator.check(operation.input.name, input);
     const host = request.headers.host ?? 'localhost';
     const gone = new AbortController();
@@ -58,13 +59,16 @@ export function createApi(ports: ApiPorts): Api {
 
   /** @param form the body, where it had to be read to learn whose request this is. */
   function dispatch(call: Call, head: RequestHead, form?: Buffer): void {
-    const found = dispatcher.find(signedService(call.request), head);
+    const { request, admission } = call;
+    const found = dispatcher.find(signedService(request), head);
     const destination = found ?? dispatcher.fallback;
     const fail = (error: unknown) => sendError(call.response, call.requestId, error, log, destination);
     try {
       if (found === undefined && form === undefined && isForm(head)) {
         const again = (body: Buffer) => dispatch(call, withForm(head, body), body);
-        bodies.read(call.request, MAX_FORM, again, (error) => fail(error ?? requestTooLarge(MAX_FORM, undefined)));
+        bodies.readSigned(request, admission, MAX_FORM, again, (error) =>
+          fail(error ?? requestTooLarge(MAX_FORM, undefined)),
+        );
         return;
       }
       const { service } = destination;
@@ -74,8 +78,8 @@ export function createApi(ports: ApiPorts): Api {
       if (form !== undefined) proceed(form);
       else {
         const { maxRequest } = service;
-        const refuse = (error?: ApiError) => fail(error ?? requestTooLarge(maxRequest, open.operation));
-        bodies.read(call.request, maxRequest, proceed, refuse);
+        const refuse = (error: unknown) => fail(error ?? requestTooLarge(maxRequest, open.operation));
+        bodies.readSigned(request, admission, maxRequest, proceed, refuse);
       }
     } catch (error) {
       fail(error);
@@ -89,16 +93,19 @@ export function createApi(ports: ApiPorts): Api {
         checkHead(request);
         // A sandbox is no browser, and calls the server by the relay's own address.
         if (relayAccount(request.socket) === undefined) guard.check(request);
-        const identity = authenticator.authenticate(request);
-        const url = request.url!;
-        if (request.method === 'POST' && InvokeTargets.owns(url)) {
-          invoke.handle(request, response, identity, requestId);
-        } else if (url.startsWith(OPERATOR_PATH)) {
+        if (request.url!.startsWith(OPERATOR_PATH)) {
           operator
-            .handle(request, response, identity, requestId)
+            .handle(request, response, requestId)
             .catch((error: unknown) => sendError(response, requestId, error, log, LAMBDA));
+          return;
+        }
+        const admission = authenticator.admit(request);
+        // Whoever has signed for another service has not signed an invocation.
+        const isLambda = admission.identity.service === LAMBDA.signingName;
+        if (isLambda && request.method === 'POST' && InvokeTargets.owns(request.url!)) {
+          invoke.handle(request, response, admission, requestId);
         } else {
-          dispatch({ request, response, requestId, identity }, headOf(request));
+          dispatch({ request, response, requestId, admission }, headOf(request));
         }
       } catch (error) {
         const destination = dispatcher.find(signedService(request), headOf(request)) ?? dispatcher.fallback;
@@ -113,7 +120,7 @@ interface Call {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  readonly identity: Identity;
+  readonly admission: Admission;
 }
 
 function headOf({ method, url, headers }: IncomingMessage): RequestHead {

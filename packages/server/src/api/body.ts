@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
+import type { Admission } from '../auth/identity.ts';
 
 /** A body of at most this is taken as it comes; what is kept of longer ones is counted. */
 const SHORT = 64 * 1024;
@@ -71,6 +72,30 @@ export class BodyReader {
       // A body of one chunk, which is nearly all of them, is not copied.
       done(long?.bytes ?? first ?? EMPTY);
     });
+  }
+
+  /**
+   * The same for a request that somebody answers for: the body is held against what was signed before anyone gets it.
+   *
+   * @param refuse called also where it is not the body that was signed.
+   */
+  readSigned(
+    request: IncomingMessage,
+    admission: Admission,
+    limit: number,
+    done: (body: Buffer) => void,
+    refuse: (error: unknown) => void,
+  ): void {
+    const check = (received: Buffer): void => {
+      let body: Buffer;
+      try {
+        body = admission.checkBody(received);
+      } catch (error) {
+        return refuse(error);
+      }
+      done(body);
+    };
+    this.read(request, limit, check, refuse);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { RuntimeId } from '@hearth/protocol';
+import type { Accounts } from '../auth/accounts/accounts.ts';
 import type { BrowserGuard } from '../auth/browser-guard.ts';
 import type { Authenticator } from '../auth/identity.ts';
+import type { OperatorToken } from '../auth/operator-token.ts';
 import type { Functions } from '../functions/functions.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { LogOwner } from '../logs/ports.ts';
@@ -56,6 +58,11 @@ export interface OperatorPorts {
   metrics(): string | Promise<string>;
   readonly logs: LogReader;
   readonly runtimes: RuntimeKeeper;
+  /** Whoever has it is the operator; undefined where everybody who reaches the port is. */
+  readonly token: OperatorToken | undefined;
+  readonly accounts: Accounts;
+  /** Makes a new master key and seals all secrets anew with it. */
+  rekey(): Promise<void>;
 }
 
 /** The language runtimes of this server. */

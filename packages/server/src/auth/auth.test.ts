@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { ApiError } from '@hearth/protocol';
-import { createAuthenticator } from './authenticator.ts';
+
 import { BrowserGuard } from './browser-guard.ts';
 import { DevAuthenticator } from './dev.ts';
+import { checkAuthMode } from './mode.ts';
 
 function request(headers: Record<string, string>, url = '/', account?: string): IncomingMessage {
   return { headers, url, socket: { hearthAccount: account } } as unknown as IncomingMessage;
@@ -64,14 +65,11 @@ test('the same credentials give the same identity object', () => {
   assert.equal(auth.authenticate(request(credential)), auth.authenticate(request(credential)));
 });
 
-test('sigv4 mode refuses to start and says what to do', () => {
-  assert.throws(() => createAuthenticator('sigv4', '127.0.0.1'), { message: /not supported yet/, hint: /--auth dev/ });
-});
-
 test('dev mode, which checks no credentials, serves no address that others can reach', () => {
-  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) createAuthenticator('dev', host);
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) checkAuthMode('dev', host);
   for (const host of ['0.0.0.0', '::', '192.168.1.5', '127.0.0.1.evil.example', 'example.org', '']) {
-    assert.throws(() => createAuthenticator('dev', host), { hint: /127\.0\.0\.1/ }, host);
+    assert.throws(() => checkAuthMode('dev', host), { hint: /127\.0\.0\.1.*--auth sigv4/ }, host);
+    checkAuthMode('sigv4', host);
   }
 });
 
@@ -93,6 +91,12 @@ test('only names of this machine are good as Host', () => {
   ]) {
     assert.throws(() => guard.check(request({ host })), refused, host);
   }
+});
+
+test('where requests are signed the server may be called by any name, but not by a page', () => {
+  const guard = new BrowserGuard('0.0.0.0', true);
+  guard.check(request({ host: 'hearth.example.org' }));
+  assert.throws(() => guard.check(request({ host: 'hearth.example.org', origin: 'https://evil.example' })), refused);
 });
 
 test('requests that another site makes are refused', () => {

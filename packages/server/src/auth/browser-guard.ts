@@ -12,17 +12,23 @@ const REMEMBERED = 100;
  */
 export class BrowserGuard {
   readonly #configured: string | undefined;
+  readonly #anyHost: boolean;
   readonly #known = new Set<string>();
 
-  /** @param host the address the server was told to listen on; a request may name it. */
-  constructor(host?: string) {
+  /**
+   * @param host the address the server was told to listen on; a request may name it.
+   * @param anyHost whether a request may name any host: where requests are signed, no page can make one, and a server
+   *   for others is called by whatever name they have for it.
+   */
+  constructor(host?: string, anyHost = false) {
     this.#configured = host?.toLowerCase();
+    this.#anyHost = anyHost;
   }
 
   /** @throws ApiError AccessDeniedException for a request that no program sends and a web page might. */
   check(request: IncomingMessage): void {
     const { host, origin } = request.headers;
-    if (host !== undefined && !this.#known.has(host)) this.#checkHost(host);
+    if (!this.#anyHost && host !== undefined && !this.#known.has(host)) this.#checkHost(host);
     if (origin !== undefined && !sameHost(origin, host)) {
       throw refused(`a page of ${JSON.stringify(origin.slice(0, 200))} sent it`);
     }

@@ -25,9 +25,23 @@ export interface Identity {
   readonly principal: Principal;
 }
 
+/** A request whose head is found good. Nothing may be done for it before its body is too. */
+export interface Admission {
+  readonly identity: Identity;
+  /**
+   * Holds the whole body against what was signed; to be called once, also for a request without a body.
+   *
+   * @returns the body that the client meant to send, which is another where it came in signed chunks.
+   * @throws ApiError where it is not the body that was signed.
+   */
+  checkBody(body: Buffer): Buffer;
+}
+
 /** Decides who sent a request. */
 export interface Authenticator {
-  /** @throws ApiError where the request may not act for anyone. */
+  /** @throws ApiError where the request may not act for anyone, as far as its head tells. */
+  admit(request: IncomingMessage): Admission;
+  /** The identity alone, of a request whose body will not be looked at. */
   authenticate(request: IncomingMessage): Identity;
 }
 

@@ -102,6 +102,7 @@ export function functionSpec(record: FunctionRecord): FunctionSpec {
     runtime: settings.runtime,
     architecture: record.architecture,
     handler: settings.handler,
+    role: settings.role,
     memoryMb: settings.memorySize,
     timeoutMs: settings.timeout * 1000,
     ephemeralStorageMb: settings.ephemeralStorage,

@@ -48,6 +48,11 @@ export class FunctionIndex {
     return entry;
   }
 
+  hasAny(account: string): boolean {
+    for (const [key, { byName }] of this.#tenants) if (byName.size > 0 && key.startsWith(`${account}/`)) return true;
+    return false;
+  }
+
   /** Whether some function of the account has or had this code. */
   ownsCode(account: string, sha256: string): boolean {
     return this.#codes.get(account)?.has(sha256) ?? false;

@@ -210,6 +210,11 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     };
   }
 
+  /** Whether an account has a function in any region. */
+  hasAny(account: string): boolean {
+    return this.#index.hasAny(account);
+  }
+
   /** What the caller's account has in this region, and what its functions without reserved concurrency share. */
   usage(caller: Caller): { functions: number; codeBytes: number; concurrency: number; unreserved: number } {
     const { reserved, ...usage } = this.#index.usage(caller.account, caller.region);

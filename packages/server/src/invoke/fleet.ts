@@ -16,6 +16,8 @@ export interface FleetOptions {
   readonly logs: LogSink;
   readonly records: RecordSink;
   readonly credentialsFor: CredentialsFor;
+  /** A sandbox is replaced when its credentials are this old: ms. */
+  readonly renewAfterMs?: number;
   /** Variables that tell a function where the services are that Hearth answers; none if absent. */
   readonly endpointVariables?: readonly string[];
   readonly onLog: ServerLog;
@@ -128,6 +130,7 @@ export class Fleet implements AsyncDisposable {
       capacity: this.#capacity,
       logs,
       credentialsFor,
+      renewAfterMs: options.renewAfterMs ?? 60 * 60_000,
       endpointVariables: options.endpointVariables ?? [],
       runtimeComing: options.runtimeComing ?? (() => undefined),
       onLog,

@@ -39,12 +39,7 @@ export class Initialiser {
     const message: InitMessage = {
       runtime: spec.runtime,
       handler: spec.handler,
-      environment: sandboxEnvironment(
-        spec,
-        sandbox.logStream,
-        this.#credentialsFor(spec.account),
-        this.#endpointVariables,
-      ),
+      environment: sandboxEnvironment(spec, sandbox.logStream, this.#credentialsFor(spec), this.#endpointVariables),
       functionName: spec.functionName,
       version: spec.version,
       memoryMb: spec.memoryMb,

@@ -14,6 +14,7 @@ import type { LineOptions, PatientRequest } from './line.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
+import { Renewal } from './renewal.ts';
 import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 import { Starter } from './starter.ts';
@@ -24,6 +25,8 @@ export interface PlacementOptions {
   readonly capacity: WarmingPool;
   readonly logs: LogSink;
   readonly credentialsFor: CredentialsFor;
+  /** See {@link Renewal}. */
+  readonly renewAfterMs: number;
   /** Of the services that a function reaches here, see environment.ts. */
   readonly endpointVariables: readonly string[];
   readonly runtimeComing: RuntimeComing;
@@ -51,6 +54,7 @@ const MAX_FAILURES = 3;
 const END_TIMEOUT_MS = 15_000;
 /** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
 const STARVED_MS = 1_000;
+const RENEWED = 'its credentials are past half of their life, and a new one has new ones';
 
 /**
  * The worker manager: finds or makes the sandbox for each request, keeps it between requests, ends it. One sandbox runs
@@ -66,6 +70,7 @@ export class Placement implements AsyncDisposable {
   readonly #initialiser: Initialiser;
   readonly #starter: Starter;
   readonly #waiting: WaitingRoom;
+  readonly #renewal: Renewal;
   readonly #endings: DeadlineQueue;
   readonly #emptyInstances: DeadlineQueue;
   readonly #roomMaker: RoomMaker;
@@ -122,6 +127,7 @@ export class Placement implements AsyncDisposable {
       onGivenUp: (instance) => this.#giveUp(instance, 'idle, and its memory is needed'),
       onHopeless: (request) => this.#refuse(request),
     });
+    this.#renewal = new Renewal(clock, options.renewAfterMs, (sandbox) => this.#onOutdated(sandbox));
     this.#endings = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
       const sandbox = due as Sandbox;
       this.#giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
@@ -202,6 +208,7 @@ export class Placement implements AsyncDisposable {
 
   /** Has a new sandbox load its function; see {@link Initialiser.initialise}. */
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome> {
+    this.#renewal.add(sandbox);
     return this.#initialiser.initialise(sandbox, timeoutMs);
   }
 
@@ -226,6 +233,7 @@ export class Placement implements AsyncDisposable {
     // It has begun with what was sent ahead: that ends here, whatever is to become of the sandbox.
     const begun = sandbox.ahead.shift();
     if (begun !== undefined) return this.#goOnWith(begun, sandbox, now);
+    if (sandbox.outdated) return this.destroy(sandbox, RENEWED);
     if (this.#keepsOthersWaiting(pool)) {
       return this.#evict(sandbox, 'a request of another function has waited for too long');
     }
@@ -286,9 +294,21 @@ export class Placement implements AsyncDisposable {
       request.reject(stopping());
     }
     await Promise.all([...this.#instances].map(({ instance }) => instance[Symbol.asyncDispose]()));
-    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#emptyInstances]) {
+    for (const owner of [
+      this.#idle,
+      this.#renewal,
+      this.#starter,
+      this.#waiting,
+      this.#endings,
+      this.#emptyInstances,
+    ]) {
       owner[Symbol.dispose]();
     }
+  }
+
+  #onOutdated(sandbox: Sandbox): void {
+    if (sandbox.state === 'idle') return this.destroy(sandbox, RENEWED);
+    sandbox.outdated = true;
   }
 
   #goOnWith(request: PatientRequest, sandbox: Sandbox, now: number): void {
@@ -396,6 +416,7 @@ export class Placement implements AsyncDisposable {
     const { instance, pool } = sandbox;
     if (!sandbox.ending) this.destroy(sandbox, loss.reason);
     sandbox.queue?.remove(sandbox);
+    this.#renewal.remove(sandbox);
     sandbox.become('dead');
     instance.releasingMb -= sandbox.committedMb;
     instance.remove(sandbox);

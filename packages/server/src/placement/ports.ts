@@ -1,4 +1,4 @@
-import type { RuntimeId } from '@hearth/protocol';
+import type { FunctionSpec, RuntimeId } from '@hearth/protocol';
 
 /** Where the log of a sandbox goes. */
 export interface LogSink {
@@ -23,8 +23,11 @@ export interface SessionCredentials {
   readonly sessionToken: string;
 }
 
-/** Credentials with which function code acts as its own account. */
-export type CredentialsFor = (account: string) => SessionCredentials;
+/**
+ * Credentials with which a function acts as its own account. They are good for longer than its sandbox is kept
+ * (`renewAfterMs`) and its longest invocation after that.
+ */
+export type CredentialsFor = (spec: FunctionSpec) => SessionCredentials;
 
 /**
  * Undefined where a runtime's binary is there. Else it is being fetched: resolves when it is there; rejects with an ApiError where

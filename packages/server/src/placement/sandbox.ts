@@ -5,6 +5,7 @@ import type { FunctionPool } from './function-pool.ts';
 import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { LogWriter } from './ports.ts';
+import { RenewalDeadline } from './renewal.ts';
 
 /** What may follow what. `spare` is not here: a spare belongs to its agent until it is placed. */
 const NEXT: Record<SandboxState, readonly SandboxState[]> = {
@@ -77,6 +78,10 @@ export class Sandbox extends Deadline {
   failedLast = false;
   /** Clock's time at which its last invocation ended. */
   lastUsedAt = 0;
+  /** Its credentials are past half of their life: it serves what was sent to it and no more. */
+  outdated = false;
+  /** When that is. */
+  readonly renewal = new RenewalDeadline(this);
   /** Whether an invocation has ended in it. */
   hasServed = false;
   /** Clock's time at which its present or last invocation was sent. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
-import type { Identity } from '../../auth/identity.ts';
+import type { Admission, Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
 import type { BodyReader } from '../body.ts';
@@ -32,10 +32,12 @@ export class InvokeOperation {
     this.#log = log;
   }
 
-  handle(request: IncomingMessage, response: ServerResponse, identity: Identity, requestId: string): void {
+  handle(request: IncomingMessage, response: ServerResponse, admission: Admission, requestId: string): void {
     const fail = (error: unknown) => sendError(response, requestId, error, this.#log, LAMBDA);
-    this.#bodies.read(
+    const { identity } = admission;
+    this.#bodies.readSigned(
       request,
+      admission,
       MAX_PAYLOAD,
       (payload) =>
         checkPayload(payload, (error, event) => {

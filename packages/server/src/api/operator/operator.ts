@@ -3,18 +3,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, RUNTIMES } from '@hearth/protocol';
 import { relayAccount } from '../../auth/relay.ts';
-import type { Identity } from '../../auth/identity.ts';
-import type { Functions } from '../../functions/functions.ts';
+import { DEFAULT_REGION } from '../../auth/identity.ts';
+import type { Authenticator } from '../../auth/identity.ts';
+import type { Caller, Functions } from '../../functions/functions.ts';
 import { parseFunctionName } from '../../functions/function-name.ts';
 import { giveUpUnread, sendJson } from '../answers.ts';
 import { CODE_PATH } from '../lambda/code-link.ts';
 import type { CodeLinks } from '../lambda/code-link.ts';
 import type { LogLine, OperatorPorts } from '../ports.ts';
+import { AccountEndpoints, ACCOUNTS_PATH } from './accounts.ts';
 
 /** What all of the operator's endpoints begin with. */
 export const OPERATOR_PATH = '/_hearth/';
 
 const RUNTIME = '/_hearth/runtimes/';
+const REKEY_PATH = '/_hearth/rekey';
 const INVOCATIONS = '/_hearth/invocations/';
 
 /** The endpoints of Hearth itself, beside Lambda's API. */
@@ -22,30 +25,42 @@ export class OperatorEndpoints {
   readonly #ports: OperatorPorts;
   readonly #functions: Functions;
   readonly #links: CodeLinks;
+  readonly #authenticator: Authenticator;
+  readonly #accounts: AccountEndpoints;
 
-  constructor(ports: OperatorPorts, functions: Functions, links: CodeLinks) {
+  constructor(ports: OperatorPorts, functions: Functions, links: CodeLinks, authenticator: Authenticator) {
     this.#ports = ports;
+    this.#authenticator = authenticator;
+    this.#accounts = new AccountEndpoints(ports.accounts, functions);
     this.#functions = functions;
     this.#links = links;
   }
 
   /** @throws ApiError */
-  async handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    identity: Identity,
-    requestId: string,
-  ): Promise<void> {
+  async handle(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const url = new URL(request.url!, 'http://localhost');
     const path = url.pathname;
-    const wanted = request.method === 'POST' && path.startsWith(RUNTIME) ? path.slice(RUNTIME.length) : undefined;
-    if (request.method !== 'GET' && wanted === undefined) throw unknown(request.method!, path);
-    if (path.startsWith(CODE_PATH)) return this.#code(path, url.searchParams, response, requestId);
-    if (path === '/_hearth/health') return this.#health(response, requestId);
+    const { method } = request;
+    if (method === 'GET' && path.startsWith(CODE_PATH)) return this.#code(path, url.searchParams, response, requestId);
+    if (method === 'GET' && path === '/_hearth/health') return this.#health(response, requestId);
     if (relayAccount(request.socket) !== undefined) {
       throw new ApiError('AccessDeniedException', "Functions may not use the operator's endpoints.");
     }
+    this.#ports.token?.check(request);
+    if (path === ACCOUNTS_PATH || path.startsWith(`${ACCOUNTS_PATH}/`) || path === REKEY_PATH) {
+      // Keys that somebody makes while nothing is checked would be good once it is.
+      if (this.#ports.token === undefined) {
+        throw new ApiError(
+          'AccessDeniedException',
+          'A server with --auth dev has no accounts to speak of: it takes any credentials. Hint: start it with  --auth sigv4',
+        );
+      }
+      if (path !== REKEY_PATH) return this.#accounts.handle(request, response, path, requestId);
+      if (method === 'POST') return this.#rekey(response, requestId);
+    }
+    const wanted = method === 'POST' && path.startsWith(RUNTIME) ? path.slice(RUNTIME.length) : undefined;
     if (wanted !== undefined) return this.#fetchRuntime(wanted, response, requestId);
+    if (method !== 'GET') throw unknown(method!, path);
     switch (path) {
       case '/_hearth/version':
         return send(response, requestId, { version: this.#ports.version });
@@ -60,7 +75,7 @@ export class OperatorEndpoints {
         return;
       }
       case '/_hearth/logs':
-        return this.#logs(url.searchParams, identity, response);
+        return this.#logs(url.searchParams, this.#caller(request, url.searchParams), response);
       default:
         if (path.startsWith(INVOCATIONS)) return this.#invocation(path.slice(INVOCATIONS.length), response, requestId);
         throw unknown('GET', path);
@@ -94,6 +109,22 @@ export class OperatorEndpoints {
     send(response, requestId, record);
   }
 
+  async #rekey(response: ServerResponse, requestId: string): Promise<void> {
+    await this.#ports.rekey();
+    send(response, requestId, { rekeyed: true });
+  }
+
+  /** Whose functions an operator means: the account's that is named, or that a key is of, or the only one there is. */
+  #caller(request: IncomingMessage, query: URLSearchParams): Caller {
+    const region = query.get('region') ?? DEFAULT_REGION;
+    const account = query.get('account') ?? this.#ports.accounts.find(query.get('accessKeyId') ?? '')?.account;
+    if (account !== undefined) return { account, region };
+    if (this.#ports.token === undefined) return this.#authenticator.authenticate(request);
+    const [only, ...others] = this.#ports.accounts.list();
+    if (only !== undefined && others.length === 0) return { account: only.id, region };
+    throw new ApiError('InvalidParameterValueException', 'Give account=ID: there is more than one account, or none.');
+  }
+
   async #code(path: string, query: URLSearchParams, response: ServerResponse, requestId: string): Promise<void> {
     const code = await this.#functions.openCode(this.#links.check(path, query));
     if (code === undefined) throw new ApiError('ResourceNotFoundException', 'The code has been deleted.');
@@ -113,7 +144,7 @@ export class OperatorEndpoints {
   }
 
   /** The log of `function`, one JSON object a line; with `follow=1` until the client goes away. */
-  async #logs(query: URLSearchParams, identity: Identity, response: ServerResponse): Promise<void> {
+  async #logs(query: URLSearchParams, caller: Caller, response: ServerResponse): Promise<void> {
     const name = query.get('function');
     const text = query.get('since');
     const since = text === null ? undefined : Number(text);
@@ -123,11 +154,11 @@ export class OperatorEndpoints {
         'Give function=NAME, and since as milliseconds since the epoch or not at all.',
       );
     }
-    const group = this.#logGroup(identity, name);
+    const group = this.#logGroup(caller, name);
     const options = since === undefined ? {} : { since };
     response.writeHead(200, ['content-type', 'application/x-ndjson']);
     if (query.get('follow') !== '1') {
-      for (const line of await this.#ports.logs.tail(identity, group, options)) response.write(toText(line));
+      for (const line of await this.#ports.logs.tail(caller, group, options)) response.write(toText(line));
       response.end();
       return;
     }
@@ -135,7 +166,7 @@ export class OperatorEndpoints {
     response.flushHeaders();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    for await (const line of this.#ports.logs.follow(identity, group, { ...options, signal: gone.signal })) {
+    for await (const line of this.#ports.logs.follow(caller, group, { ...options, signal: gone.signal })) {
       if (gone.signal.aborted) return;
       if (!response.write(toText(line)))
         await once(response, 'drain', { signal: gone.signal }).catch(() => gone.abort());
@@ -144,9 +175,9 @@ export class OperatorEndpoints {
   }
 
   /** Also of a function that is deleted: its log is still there, under the name it has unless told otherwise. */
-  #logGroup(identity: Identity, name: string): string {
+  #logGroup(caller: Caller, name: string): string {
     try {
-      return this.#functions.resolve(identity, name).spec.logGroup;
+      return this.#functions.resolve(caller, name).spec.logGroup;
     } catch (error) {
       const reference = parseFunctionName(name);
       if (!(error instanceof ApiError) || error.code !== 'ResourceNotFoundException' || !reference) throw error;
@@ -166,6 +197,6 @@ function send(response: ServerResponse, requestId: string, value: unknown): void
 function unknown(method: string, path: string): ApiError {
   return new ApiError(
     'UnknownOperationException',
-    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs, runtimes.`,
+    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs, runtimes, accounts, rekey.`,
   );
 }

@@ -6,10 +6,14 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { ZipFile } from 'yazl';
+import { Accounts } from '../../auth/accounts/accounts.ts';
 import { BrowserGuard } from '../../auth/browser-guard.ts';
 import { DevAuthenticator } from '../../auth/dev.ts';
+import { OperatorToken } from '../../auth/operator-token.ts';
+import { SignedAuthenticator } from '../../auth/signed.ts';
 import { Functions } from '../../functions/functions.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
+import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
 import { Logs } from '../../logs/logs.ts';
@@ -18,6 +22,10 @@ import { createApi } from '../api.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { HttpLimits } from '../http/server.ts';
 import type { LogLine } from '../ports.ts';
+import { SERVICES } from '../services.ts';
+
+/** What the operator's endpoints ask for where signatures are checked. */
+export const OPERATOR_TOKEN = 'the-token-of-the-operator';
 
 const MB = 1024 * 1024;
 
@@ -34,6 +42,8 @@ export interface ApiServerOptions {
   readonly data?: string;
   /** Of an account. */
   readonly concurrency?: number;
+  /** Whether signatures are checked. */
+  readonly auth?: 'dev' | 'sigv4';
   readonly http?: Partial<HttpLimits>;
   readonly maxBodyBytes?: number;
 }
@@ -44,6 +54,7 @@ export class ApiServer implements AsyncDisposable {
   readonly functions: Functions;
   /** Where functions would log. */
   readonly store: LogStore;
+  readonly accounts: Accounts;
   readonly url: string;
   /** What was logged as Hearth's own failure. */
   readonly failures: unknown[] = [];
@@ -51,6 +62,8 @@ export class ApiServer implements AsyncDisposable {
   readonly records = new Map<string, InvocationRecord>();
   readonly lines: LogLine[] = [];
   ready = true;
+  /** How often the master key was changed. */
+  rekeys = 0;
   /** Milliseconds added to the clock. */
   skew = 0;
   /** Echoes unless a test says otherwise. */
@@ -62,13 +75,18 @@ export class ApiServer implements AsyncDisposable {
     server: Server,
     functions: Functions,
     store: LogStore,
+    accounts: Accounts,
+    signed: boolean,
     stack: AsyncDisposableStack,
   ) {
     this.server = server;
+    this.accounts = accounts;
     this.functions = functions;
     this.store = store;
     this.#stack = stack;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const now = () => Date.now() + this.skew;
+    const services = new Set(SERVICES.map(({ signingName }) => signingName));
     const api = createApi({
       functions,
       invoker: {
@@ -77,7 +95,9 @@ export class ApiServer implements AsyncDisposable {
           return this.run(invocation);
         },
       },
-      authenticator: new DevAuthenticator(),
+      authenticator: signed
+        ? new SignedAuthenticator({ credentials: [accounts], services, regions: undefined, now })
+        : new DevAuthenticator(),
       guard: new BrowserGuard(),
       logs: new Logs(new StoredLogs(this.store), () => Date.now() + this.skew),
       operator: {
@@ -93,10 +113,13 @@ export class ApiServer implements AsyncDisposable {
             yield* this.lines;
           }.bind(this),
         },
+        token: signed ? new OperatorToken(OPERATOR_TOKEN, 'here') : undefined,
+        accounts,
+        rekey: async () => void (this.rekeys += 1),
       },
       log: { error: ({ error }) => this.failures.push(error) },
       maxBodyBytes,
-      now: () => Date.now() + this.skew,
+      now,
     });
     server.on('request', (request, response) => api.handle(request, response));
   }
@@ -105,6 +128,7 @@ export class ApiServer implements AsyncDisposable {
     data,
     concurrency = 1000,
     http,
+    auth = 'dev',
     maxBodyBytes = 256 * MB,
   }: ApiServerOptions = {}): Promise<ApiServer> {
     await using stack = new AsyncDisposableStack();
@@ -134,6 +158,12 @@ export class ApiServer implements AsyncDisposable {
       }),
     );
     const store = stack.use(new LogStore(join(directory, 'logs'), { now: Date.now }));
+    const accountStore = stack.use(await SqliteAccountStore.open(join(directory, 'accounts.db')));
+    const onError = (error: unknown) => {
+      throw error;
+    };
+    const repeat = () => ({ [Symbol.dispose]: () => {} });
+    const accounts = stack.use(await Accounts.open({ store: accountStore, now: Date.now, repeat, onError }));
     const server = createHttpServer({ ...HTTP, ...http });
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
@@ -144,7 +174,7 @@ export class ApiServer implements AsyncDisposable {
         server.close(resolve);
       });
     });
-    return new ApiServer(maxBodyBytes, server, functions, store, stack.move());
+    return new ApiServer(maxBodyBytes, server, functions, store, accounts, auth === 'sigv4', stack.move());
   }
 
   /** An SDK client as a user has it. */

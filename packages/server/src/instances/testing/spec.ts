@@ -35,6 +35,7 @@ export function testSpec(overrides: Partial<FunctionSpec> & Pick<FunctionSpec, '
     runtime: 'nodejs26.x',
     architecture: process.arch === 'arm64' ? 'arm64' : 'x86_64',
     handler: 'index.handler',
+    role: `arn:aws:iam::${account}:role/test`,
     memoryMb,
     timeoutMs: 3_000,
     ephemeralStorageMb: 512,

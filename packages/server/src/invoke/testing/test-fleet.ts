@@ -90,7 +90,7 @@ export class TestFleet implements AsyncDisposable {
       provider: this.provider,
       logs: this.logs,
       records: this.records,
-      credentialsFor: (account) => ({ accessKeyId: account, secretAccessKey: 'secret', sessionToken: 'token' }),
+      credentialsFor: ({ account }) => ({ accessKeyId: account, secretAccessKey: 'secret', sessionToken: 'token' }),
       onLog: (level, message) => void this.serverLog.push(`${level}: ${message}`),
       clock: this.clock,
       warmInstances: 1,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { FunctionRecord } from '../../functions/function-record.ts';
 import type { MetadataStore } from '../../functions/ports.ts';
 
-function record(name: string, over: Partial<FunctionRecord> = {}): FunctionRecord {
+export function functionRecord(name: string, over: Partial<FunctionRecord> = {}): FunctionRecord {
   return {
     account: '000000000000',
     region: 'us-east-1',
@@ -46,20 +46,20 @@ export function metadataStoreConformance(
     {
       await using store = await open();
       assert.deepEqual(await store.all(), []);
-      await store.put(record('one'));
-      await store.put(record('two'));
+      await store.put(functionRecord('one'));
+      await store.put(functionRecord('two'));
     }
     await using store = await open();
     const all = (await store.all()).sort((a, b) => a.name.localeCompare(b.name));
-    assert.deepEqual(all, [record('one'), record('two')]);
+    assert.deepEqual(all, [functionRecord('one'), functionRecord('two')]);
   });
 
   test(`${name}: put replaces the function of the same account, region and name, and no other`, async () => {
     await using store = await (await place()).open();
-    await store.put(record('one'));
-    await store.put(record('one', { region: 'eu-west-1' }));
-    await store.put(record('one', { account: '111111111111' }));
-    await store.put(record('one', { revision: 2 }));
+    await store.put(functionRecord('one'));
+    await store.put(functionRecord('one', { region: 'eu-west-1' }));
+    await store.put(functionRecord('one', { account: '111111111111' }));
+    await store.put(functionRecord('one', { revision: 2 }));
     const all = await store.all();
     assert.equal(all.length, 3);
     assert.deepEqual(all.map(({ account, region, revision }) => `${account} ${region} ${revision}`).sort(), [
@@ -71,16 +71,16 @@ export function metadataStoreConformance(
 
   test(`${name}: delete removes one function, and is no error where there is none`, async () => {
     await using store = await (await place()).open();
-    await store.put(record('one'));
-    await store.put(record('two'));
-    await store.delete(record('one'));
-    await store.delete(record('three'));
-    assert.deepEqual(await store.all(), [record('two')]);
+    await store.put(functionRecord('one'));
+    await store.put(functionRecord('two'));
+    await store.delete(functionRecord('one'));
+    await store.delete(functionRecord('three'));
+    assert.deepEqual(await store.all(), [functionRecord('two')]);
   });
 
   test(`${name}: many changes at once are all kept`, async () => {
     await using store = await (await place()).open();
-    await Promise.all(Array.from({ length: 100 }, (_, i) => store.put(record(`f${i}`))));
+    await Promise.all(Array.from({ length: 100 }, (_, i) => store.put(functionRecord(`f${i}`))));
     assert.equal((await store.all()).length, 100);
   });
 
@@ -88,6 +88,6 @@ export function metadataStoreConformance(
     const store = await (await place()).open();
     await store[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
-    await assert.rejects(store.put(record('one')), /closed/);
+    await assert.rejects(store.put(functionRecord('one')), /closed/);
   });
 }

@@ -21,7 +21,7 @@ metadataStoreConformance('sqlite', async () => {
   return { open: () => SqliteMetadataStore.open(file) };
 });
 
-test('the file is for its owner only, because it holds environment variables', async () => {
+test('the file is for its owner only', async () => {
   const file = newFile();
   await using _store = await SqliteMetadataStore.open(file);
   assert.equal((await stat(file)).mode & 0o777, 0o600);

@@ -7,11 +7,13 @@ import type { ErrorCode } from '@hearth/protocol';
  * Source: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  */
 export const QUERY_NAMES: Partial<Record<ErrorCode, string>> = {
+  InvalidSignatureException: 'SignatureDoesNotMatch',
   RequestEntityTooLargeException: 'RequestEntityTooLarge',
   SerializationException: 'MalformedInput',
   ServiceException: 'InternalFailure',
   TooManyRequestsException: 'Throttling',
   UnknownOperationException: 'InvalidAction',
+  UnrecognizedClientException: 'InvalidClientTokenId',
   ValidationException: 'ValidationError',
 };
 
