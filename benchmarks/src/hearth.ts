@@ -1,4 +1,5 @@
 import { LambdaClient, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import type { Target } from './load/target.ts';
 import { descendants, survivors } from './processes.ts';
 import { freePort, ServerProcess } from './server-process.ts';
+import type { Keys } from './sign.ts';
 
 /** The account of a benchmark's functions where it doesn't matter which. */
 export const ACCOUNT = '000000000000';
@@ -15,6 +17,8 @@ export interface HearthOptions {
   command: string;
   /** Variables that change how the server works, e.g. `HEARTH_SPARES`. */
   env?: Record<string, string>;
+  /** Whether signatures are checked; `dev` where nothing is said. */
+  auth?: 'dev' | 'sigv4';
 }
 
 /** A Hearth server of the benchmark's own, with its data in a temporary directory. */
@@ -22,8 +26,11 @@ export class Hearth implements AsyncDisposable {
   readonly url: string;
   readonly #process: ServerProcess;
   readonly #data: string;
+  /** The operator's. */
+  readonly #token: string;
 
-  private constructor(process: ServerProcess, data: string) {
+  private constructor(process: ServerProcess, data: string, token: string) {
+    this.#token = token;
     this.#process = process;
     this.#data = data;
     this.url = process.url;
@@ -33,17 +40,18 @@ export class Hearth implements AsyncDisposable {
   static async start(options: HearthOptions): Promise<Hearth> {
     const data = await mkdtemp(join(tmpdir(), 'hearth-bench-data-'));
     const port = await freePort();
+    const token = randomBytes(32).toString('hex');
     try {
       const server = await ServerProcess.start({
         name: 'hearth',
         command: options.command,
-        args: ['up', '--port', String(port), '--data', data, '--auth', 'dev'],
-        env: { HEARTH_LOG_LEVEL: 'warn', ...options.env },
+        args: ['up', '--port', String(port), '--data', data, '--auth', options.auth ?? 'dev'],
+        env: { HEARTH_LOG_LEVEL: 'error', HEARTH_OPERATOR_TOKEN: token, ...options.env },
         port,
         readyPath: '/_hearth/health',
         startTimeout: 60_000,
       });
-      return new Hearth(server, data);
+      return new Hearth(server, data, token);
     } catch (error) {
       await rm(data, { recursive: true, force: true });
       throw error;
@@ -54,13 +62,16 @@ export class Hearth implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** The SDK's client as `account`, e.g. for creating functions. */
-  client(account = ACCOUNT): LambdaClient {
-    return new LambdaClient({
-      endpoint: this.url,
-      region: 'us-east-1',
-      credentials: { accessKeyId: account, secretAccessKey: 'benchmark' },
-    });
+  /** The SDK's client, e.g. for creating functions: as an account where signatures aren't checked, or with its keys. */
+  client(account: string | Keys = ACCOUNT): LambdaClient {
+    const credentials = typeof account === 'string' ? { accessKeyId: account, secretAccessKey: 'benchmark' } : account;
+    return new LambdaClient({ endpoint: this.url, region: 'us-east-1', credentials });
+  }
+
+  /** Makes an account and a key of it, where signatures are checked. */
+  async createKeys(): Promise<Keys> {
+    const { id } = (await this.operator('accounts', 'POST')) as { id: string };
+    return (await this.operator(`accounts/${id}/keys`, 'POST')) as Keys;
   }
 
   /** An invocation of `functionName` as the load generators send it: with headers like those of an SDK. */
@@ -74,9 +85,10 @@ export class Hearth implements AsyncDisposable {
   }
 
   /** What an operator's endpoint answers: `path` is relative to `/_hearth/`. */
-  async operator(path: string): Promise<unknown> {
-    const answer = await fetch(`${this.url}/_hearth/${path}`);
-    if (!answer.ok) throw new Error(`GET /_hearth/${path} answered ${answer.status} ${await answer.text()}`);
+  async operator(path: string, method = 'GET'): Promise<unknown> {
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const answer = await fetch(`${this.url}/_hearth/${path}`, { method, headers });
+    if (!answer.ok) throw new Error(`${method} /_hearth/${path} answered ${answer.status} ${await answer.text()}`);
     return answer.json();
   }
 

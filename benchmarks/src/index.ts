@@ -1,6 +1,7 @@
 /** The benchmarks, and the way to run one of them: print its report and keep it as JSON. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { auth } from './auth.ts';
 import { burst } from './burst.ts';
 import { cold } from './cold.ts';
 import { density } from './density.ts';
@@ -11,7 +12,7 @@ import { describeMachine, foreignLoad } from './machine.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
-export const benchmarks: readonly Benchmark[] = [invoke, cold, burst, density, fidelity, kill];
+export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, fidelity, kill];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */
 const BUSY = 0.03;

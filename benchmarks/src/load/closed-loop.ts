@@ -3,7 +3,7 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Target } from './target.ts';
+import { requestBytes, type Target } from './target.ts';
 
 const run = promisify(execFile);
 
@@ -31,6 +31,33 @@ export async function closedLoop(target: Target, connections: number, seconds: n
   await using directory = await mkdtempDisposable(join(tmpdir(), 'hearth-bench-'));
   const body = join(directory.path, 'body');
   await writeFile(body, target.body);
+  return await wrk(target, connections, seconds, 'post.lua', [body, ...Object.entries(target.headers).flat()]);
+}
+
+/**
+ * The same with several targets of one server, whose requests are sent in turn.
+ *
+ * @throws Error as above
+ */
+export async function closedLoopOf(
+  targets: readonly Target[],
+  connections: number,
+  seconds: number,
+): Promise<ClosedLoopResult> {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'hearth-bench-'));
+  const file = join(directory.path, 'requests');
+  const parts = targets.map(requestBytes).flatMap((bytes) => [Buffer.from(`${bytes.length}\n`), bytes]);
+  await writeFile(file, Buffer.concat(parts));
+  return await wrk(targets[0]!, connections, seconds, 'replay.lua', [file]);
+}
+
+async function wrk(
+  target: Target,
+  connections: number,
+  seconds: number,
+  script: string,
+  args: readonly string[],
+): Promise<ClosedLoopResult> {
   const { stdout } = await run(
     'wrk',
     [
@@ -38,11 +65,10 @@ export async function closedLoop(target: Target, connections: number, seconds: n
       `--connections=${connections}`,
       `--duration=${seconds}s`,
       '--timeout=30s',
-      `--script=${join(import.meta.dirname, 'post.lua')}`,
+      `--script=${join(import.meta.dirname, script)}`,
       target.url,
       '--',
-      body,
-      ...Object.entries(target.headers).flat(),
+      ...args,
     ],
     { timeout: (seconds + 60) * 1000, killSignal: 'SIGKILL' },
   );

@@ -297,6 +297,32 @@ test('a sandbox whose function has changed finishes what was sent to it ahead: n
   assert.equal(sandboxes(t), 0);
 });
 
+test('P8: a sandbox whose credentials grow old finishes what was sent to it ahead, and what comes after runs elsewhere', async () => {
+  const held = new Held();
+  const begun: string[] = [];
+  const handler: FakeHandler = (event, context) => {
+    begun.push(event.toString());
+    return held.handler(event, context);
+  };
+  let given = 0;
+  const credentialsFor = () => ({ accessKeyId: `ASIA${++given}`, secretAccessKey: 's', sessionToken: 't' });
+  await using t = await seen(STEADY, handler, { ahead: 8, renewAfterMs: 1000, credentialsFor });
+  t.clock.advance(999);
+  const answers = Array.from({ length: 12 }, (_, n) => t.invoke(t.spec(LARGE), String(n)));
+  await settled();
+  assert.equal(given, 1);
+  t.clock.advance(1);
+  for (let count = 0; count < 9; count++) await held.endOne();
+  assert.deepEqual(
+    begun.slice(0, 9),
+    answers.slice(0, 9).map((_, n) => String(n)),
+  );
+  for (let count = 0; count < 3; count++) await held.endOne();
+  await Promise.all(answers);
+  assert.equal(begun.length, 12);
+  assert.ok(given > 1);
+});
+
 test('whoever was sent ahead when the fleet stops is told so', async () => {
   const held = new Held();
   await using t = await seen(STEADY, held.handler, { drainMs: 0 });

@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../clock.ts';
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
   #now = 1_000;
+  /** What the machine's time has jumped, as when it slept or was set: ms. */
+  jumped = 0;
   #sequence = 0;
   readonly #timers = new Map<number, { due: number; callback: () => void }>();
 
@@ -11,7 +13,7 @@ export class ManualClock implements Clock {
   }
 
   wallTime(): number {
-    return Date.UTC(2026, 10, 21) + this.#now;
+    return Date.UTC(2026, 10, 21) + this.#now + this.jumped;
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
