@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -132,4 +133,17 @@ describe('descriptors', () => {
     socket.destroy();
     server.close();
   });
+});
+
+it('a signal that is to end a process by _exit does so, with its number for a status', () => {
+  const script = `import { exitOnSignal } from ${JSON.stringify(new URL('./libc.ts', import.meta.url).href)};
+    for (const signal of [6, 15]) exitOnSignal(signal);
+    process.argv[1] === 'abort' ? process.abort() : process.kill(process.pid, 'SIGTERM');`;
+  for (const [how, expected] of [
+    ['abort', 6],
+    ['terminate', 15],
+  ] as const) {
+    const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, how]);
+    assert.deepEqual([status, signal], [expected, null], how);
+  }
 });

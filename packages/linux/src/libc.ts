@@ -59,6 +59,8 @@ export const MNT_DETACH = 2;
 
 const forkCall = libc.func('int fork()');
 const exitCall = libc.func('void _exit(int)');
+const dlsymCall = libc.func('void* dlsym(void*, const char*)');
+const signalCall = libc.func('intptr_t signal(int, void*)');
 const unshareCall = libc.func('int unshare(int)');
 const setnsCall = libc.func('int setns(int, int)');
 const mountCall = libc.func('int mount(const char*, const char*, const char*, ulong, const char*)');
@@ -133,6 +135,14 @@ export function execve(
 export function exitNow(code: number): never {
   exitCall(code);
   throw new Error('unreachable');
+}
+
+/**
+ * Has a signal run `_exit(2)`, which takes the signal's number for a status. That also ends the first process of a pid namespace,
+ * whom the kernel spares signals without a handler (pid_namespaces(7)). Forks inherit it; an exec ends it.
+ */
+export function exitOnSignal(signal: number): void {
+  check(signalCall(signal, dlsymCall(null, '_exit')) as number, 'signal');
 }
 
 export function unshare(flags: number): void {

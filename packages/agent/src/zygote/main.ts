@@ -17,6 +17,7 @@ import {
   connectUnix,
   dropCapabilityBounds,
   exitNow,
+  exitOnSignal,
   fork,
   O_RDONLY,
   openDirectory,
@@ -30,6 +31,7 @@ import {
   unshare,
   writeFd,
 } from '@hearth/linux';
+import { CAUGHT_SIGNALS } from '@hearth/protocol';
 import { prepareSandboxes, runSandbox, SEED_BYTES, warmUp } from '@hearth/runtime-node';
 import { packHeap } from './address-space.ts';
 import { becomeSandbox, type Handles, MASKED } from './child.ts';
@@ -85,6 +87,8 @@ enterHostRoot('/run/hearth/root', paths.node);
 // What forks inherit as it is: no capability that an exec could give, no core files.
 dropCapabilityBounds();
 setLimit('core', 0);
+// Of a signal that a fork is sent from outside of its JavaScript, `signals.ts` of the protocol tells the status.
+for (const status of CAUGHT_SIGNALS) exitOnSignal(status);
 const children = new Children();
 say({ event: 'warm' });
 

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { Kind, statusOfSignal } from '@hearth/protocol';
+import { CAUGHT_SIGNALS, Kind, OWN_ACCORD, statusOfSignal } from '@hearth/protocol';
 import { becomeFunction } from './become-function.ts';
 import { Connection } from './connection.ts';
 import type { LogMethods } from './console.ts';
@@ -61,6 +61,7 @@ export function serve(fd: number, exit: (code: number) => never, limitMemory?: (
 
   (process as unknown as { reallyExit(code: number): never }).reallyExit = (code) => {
     log.flush();
+    if (CAUGHT_SIGNALS.includes(code)) connection.sendText(Kind.shutdown, 0, OWN_ACCORD);
     return exit(code);
   };
   endBySignal((signal) => {

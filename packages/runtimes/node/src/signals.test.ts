@@ -65,6 +65,15 @@ describe('a signal that a function sends to itself', () => {
     assert.deepEqual(await peer.json(), ['ERR_UNKNOWN_SIGNAL', 'ERR_INVALID_ARG_TYPE', 'ESRCH']);
   });
 
+  test('is not what an exit with the status of one looks like', async () => {
+    for (const status of [6, 7, 15]) {
+      await using peer = await SandboxPeer.ready(handling(`process.exit(${status});`));
+      assert.equal(await peer.invoke(), undefined);
+      assert.equal((await peer.exited).code, status);
+      assert.equal(peer.signal, status === 7 ? undefined : 'exit');
+    }
+  });
+
   test('to another process reaches that', async () => {
     await using peer = await SandboxPeer.ready(
       esm(`import { spawn } from 'node:child_process'; import { once } from 'node:events';

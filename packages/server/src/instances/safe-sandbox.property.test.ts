@@ -37,7 +37,7 @@ class Subject {
       onInitialised: () => undefined,
       onInitFailed: () => undefined,
       onLog: (text) => void (this.loggedBytes += text.length),
-      onSignal: () => undefined,
+      onEnding: () => undefined,
       onWithdrawn: () => undefined,
       onClosed: (reason) => this.closings.push(reason),
     });

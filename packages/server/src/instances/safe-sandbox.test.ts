@@ -39,7 +39,7 @@ class Subject {
       onInitialised: () => this.heard.push('initialised'),
       onInitFailed: () => this.heard.push('init failed'),
       onLog: () => this.heard.push('log'),
-      onSignal: (name) => this.heard.push(`signal: ${name}`),
+      onEnding: (how) => this.heard.push(`ending: ${how}`),
       onWithdrawn: () => this.heard.push('withdrawn'),
       onClosed: (reason) => this.heard.push(`closed: ${reason}`),
     });
@@ -161,7 +161,7 @@ test('an end by a signal is told, if there is such an end', async () => {
   subject.invoke();
   subject.peer.write(encodeFrame(Kind.shutdown, 0, 'SIGKILL'));
   await settled();
-  assert.deepEqual(subject.heard, ['initialised', 'signal: SIGKILL']);
+  assert.deepEqual(subject.heard, ['initialised', 'ending: SIGKILL']);
   for (const nonsense of ['', 'SIGCHLD', 'toString', 'x'.repeat(100_000)]) {
     const other = new Subject();
     await other.ready();

@@ -9,6 +9,7 @@ import {
   FrameError,
   INITIAL_CREDIT,
   Kind,
+  OWN_ACCORD,
   statusOfSignal,
 } from '@hearth/protocol';
 import type { InitMessage, InvokeMeta } from '@hearth/protocol';
@@ -31,8 +32,8 @@ export interface SandboxOwner {
   onInitFailed(document: Buffer): void;
   /** Log text outside any invocation, valid until the call returns. */
   onLog(text: Buffer): void;
-  /** Its process ends by this signal, which the kernel can't tell of a process 1; the status that follows says the same. */
-  onSignal(name: string): void;
+  /** Its process ends by this signal, or as protocol's signals.ts says otherwise; the status that follows says the same. */
+  onEnding(how: string): void;
   /** The answer to `withdraw`: what was sent ahead by then has not begun, and won't. Its listeners hear nothing of it. */
   onWithdrawn(): void;
   /** Once: the stream is at its end, by whichever side. Comes after it nothing. */
@@ -303,8 +304,9 @@ export class SafeSandbox implements Disposable {
   }
 
   #onShutdown(signal: string): void {
-    if (statusOfSignal(signal) === undefined) throw new FrameError('the end by a signal that ends nothing');
-    this.#owner.onSignal(signal);
+    if (signal !== OWN_ACCORD && statusOfSignal(signal) === undefined)
+      throw new FrameError('the end by a signal that ends nothing');
+    this.#owner.onEnding(signal);
   }
 
   #onWithdraw(): void {

@@ -117,6 +117,10 @@ test('a sandbox that ends itself by a signal is reported so; one that only has t
     ['SIGTERM', 143, 'signal: terminated'],
     ['SIGTERM', 137, 'exit status 137'],
     [undefined, 137, 'exit status 137'],
+    [undefined, 6, 'signal: aborted'],
+    [undefined, 15, 'signal: terminated'],
+    ['exit', 6, 'exit status 6'],
+    [undefined, 7, 'exit status 7'],
   ] as const) {
     const running = t.invoke(t.spec());
     await settled();

@@ -1,4 +1,4 @@
-import { ApiError, statusOfSignal } from '@hearth/protocol';
+import { ApiError, signalOfEnd } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
@@ -424,7 +424,7 @@ export class Placement implements AsyncDisposable {
     pool.sandboxes.delete(sandbox);
     const { holder } = sandbox;
     sandbox.holder = undefined;
-    holder?.onLost(withSignal(loss, sandbox.signal));
+    holder?.onLost(withSignal(loss, sandbox.announced));
     sandbox.log?.close();
     const request = this.#starter.abandon(sandbox);
     if (request !== undefined) this.#onFailed(request, loss);
@@ -474,8 +474,9 @@ export class Placement implements AsyncDisposable {
 }
 
 /** A process 1 that ended itself by a signal has a status in its place. */
-function withSignal(loss: SandboxLoss, signal: string | undefined): SandboxLoss {
-  if (signal === undefined || loss.exit === null || loss.exit.code !== statusOfSignal(signal)) return loss;
+function withSignal(loss: SandboxLoss, announced: string | undefined): SandboxLoss {
+  const signal = loss.exit?.code == null ? undefined : signalOfEnd(announced, loss.exit.code);
+  if (signal === undefined || loss.exit === null) return loss;
   return { ...loss, exit: { ...loss.exit, code: null, signal } };
 }
 

@@ -70,8 +70,8 @@ export class Sandbox extends Deadline {
   /** Clock's time of that measurement. */
   measuredAt = -Infinity;
   frozen = false;
-  /** The signal by which it said that it ends. */
-  signal: string | undefined;
+  /** How it said that it ends; see protocol's signals.ts. */
+  announced: string | undefined;
   /** Whether its processes have written to their descriptors 1 and 2: on a stream of its own, which has to be waited for. */
   writesOutput = false;
   /** Whether its last invocation ended with an error: its process may be about to end. */

@@ -98,7 +98,7 @@ export class Starter implements Disposable {
       onInitialised: () => this.#options.onInitialised(sandbox),
       onInitFailed: (document) => this.#options.onInitFailed(sandbox, document),
       onLog: (text) => sandbox.log?.write(text),
-      onSignal: (name) => (sandbox.signal = name),
+      onEnding: (how) => (sandbox.announced = how),
       onWithdrawn: () => this.#options.onWithdrawn(sandbox),
       onClosed: (reason) => this.#options.onClosed(sandbox, reason),
     });

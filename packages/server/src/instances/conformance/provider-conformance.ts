@@ -207,7 +207,7 @@ async function place(instance: Instance, reports: Reports, spec: FunctionSpec): 
     onInitialised: () => initialised.resolve(),
     onInitFailed: (document) => initialised.reject(new Error(`init failed: ${document.toString()}`)),
     onLog: () => undefined,
-    onSignal: () => undefined,
+    onEnding: () => undefined,
     onWithdrawn: () => undefined,
     onClosed: (reason) => initialised.reject(new Error(reason)),
   });
