@@ -74,10 +74,11 @@ class Parser {
     if (this.#accept('+')) return (next) => part(this.#loop(part, next));
     if (this.#accept('?')) return (next) => this.#add({ kind: 'fork', next: part(next), other: next });
     if (!this.#accept('{')) return part;
-    const [, min, comma, max] = this.#take(/(\d{1,3})(,?)(\d{0,3})\}/y, 'a number of repetitions');
+    const [, min, comma, max] = this.#take(/(\d{1,3})(?:(,)(\d{0,3}))?\}/y, 'a number of repetitions');
     const least = Number(min);
-    if (comma === '') return (next) => times(least, part, next);
+    if (comma === undefined) return (next) => times(least, part, next);
     if (max === '') return (next) => times(least, part, this.#loop(part, next));
+    if (Number(max) < least) throw wrong(`{${min},${max}} ends before it begins`);
     const optional: Part = (next) => this.#add({ kind: 'fork', next: part(next), other: next });
     return (next) => times(least, part, times(Number(max) - least, optional, next));
   }
