@@ -54,7 +54,7 @@ describe('several services on one port', () => {
 
   const arguments_ = (...args: string[]) => ['--endpoint-url', hearth.url, ...args];
   const aws = (...args: string[]) => run('aws', arguments_(...args), environment);
-  const awsJson = async (...args: string[]) => JSON.parse(await aws(...args)) as any;
+  const awsJson = async (...args: string[]): Promise<any> => JSON.parse(await aws(...args));
   const group = ['--log-group-name', '/aws/lambda/greeter'];
 
   it('T20: awscli reads logs: describe-log-groups, describe-log-streams, get-log-events, filter-log-events', async () => {

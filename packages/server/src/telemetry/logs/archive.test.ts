@@ -202,7 +202,7 @@ test('a torn block and foreign bytes cost only themselves, and do not break what
     await store.flush();
   }
   await store[Symbol.asyncDispose]();
-  const [path] = (await readdir(dir, { recursive: true })).filter((name) => name.endsWith('.log'));
+  const path = (await readdir(dir, { recursive: true })).find((name) => name.endsWith('.log'));
   const file = join(dir, path!);
   await truncate(file, (await readFile(file)).length - 2);
   await appendFile(file, Buffer.from(`HBLK${'\u0005\u0000\u0000\u0000'.repeat(20)}`));
