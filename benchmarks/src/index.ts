@@ -6,13 +6,14 @@ import { burst } from './burst.ts';
 import { cold } from './cold.ts';
 import { density } from './density.ts';
 import { fidelity } from './fidelity.ts';
+import { fuzz } from './fuzz.ts';
 import { invoke } from './invoke.ts';
 import { kill } from './kill.ts';
 import { describeMachine, foreignLoad } from './machine.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
-export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, fidelity, kill];
+export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, fidelity, fuzz, kill];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */
 const BUSY = 0.03;
