@@ -16,8 +16,10 @@ const QUICK_COUNT = 20_000;
 const LANES = 16;
 /** Failures that are told in full. */
 const TOLD = 10;
-/** Growth of the server's memory from a fifth of the way to the end that is no growth: MB. */
+/** Growth of the server's memory from when it is warm to the end that is no growth: MB. */
 const FLAT_MB = 64;
+/** Of the requests, those after which the server is warm: its caches and its ring of records have grown. */
+const WARM = 0.4;
 
 interface Tally {
   sent: number;
@@ -95,7 +97,7 @@ async function attack(
     const wire = new Wire(port);
     for (let index = next++; index < count; index = next++) {
       await one(run, index, wire, port);
-      if (index === Math.floor(count / 5)) before = residentMb(pid);
+      if (index === Math.floor(count * WARM)) before = residentMb(pid);
       if (index % 10_000 === 9_999) progress(`${index + 1} requests, the server uses ${residentMb(pid)} MB`);
     }
     wire.close();
@@ -189,7 +191,7 @@ function report(run: Run, count: number, seconds: number, memory: { before: numb
     ],
     notes: [
       `seed ${run.seed}, ${count} requests in ${Math.round(seconds)} s over ${OPERATIONS.length} operations; HEARTH_FUZZ_SEED repeats it`,
-      `the server used ${memory.before} MB after a fifth of them and ${memory.after} MB in the end`,
+      `the server used ${memory.before} MB when it was warm and ${memory.after} MB in the end`,
       '501 is the answer of operations and parameters that are not built yet',
     ],
     rounds: Object.fromEntries(

@@ -16,7 +16,7 @@ export interface FuzzRequest {
   /** Who signs it: a request that undoes what it did has to be signed alike. */
   readonly authorization: string;
   readonly bytes: Buffer;
-  /** What becomes of the connection: it is used on, or it may be closed by the server, or it is broken off by the client. */
+  /** What becomes of the connection: it is used on, or ended behind the request, or broken off by the client. */
   readonly connection: 'keep' | 'close' | 'abort';
 }
 
@@ -63,11 +63,14 @@ export function generate(seed: number, index: number): FuzzRequest {
   }
   if (kind < 0.27) {
     message.target = hostileTarget(random, message.target);
-    return request('path', encode(message), 'close');
+    return request('path', encode(message));
   }
   if (kind < 0.32) {
-    message.headers.push(...hostileHeaders(random));
-    return request('headers', encode(message), 'close');
+    const added = hostileHeaders(random);
+    message.headers.push(...added);
+    // Where it ends may be another matter than how long it is.
+    const framed = !added.some(([name]) => name === 'transfer-encoding' || name === 'content-length');
+    return request('headers', encode(message), framed ? 'keep' : 'close');
   }
   return request(temper, encode(message));
 }

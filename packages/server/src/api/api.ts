@@ -15,6 +15,7 @@ import { InvokeTargets } from './lambda/targets.ts';
 import { OPERATOR_PATH, OperatorEndpoints } from './operator/operator.ts';
 import type { ApiPorts } from './ports.ts';
 import type { OpenRequest, RequestHead } from './protocols/protocol.ts';
+import { RequestBody } from './request-body.ts';
 import type { Service } from './service.ts';
 import { createServices } from './services.ts';
 
@@ -36,10 +37,10 @@ export function createApi(ports: ApiPorts): Api {
   const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
 
   /** The rest of a request whose head has been understood. */
-  async function perform(service: Service, open: OpenRequest, call: Call, body: Buffer): Promise<void> {
+  async function perform(service: Service, open: OpenRequest, call: Call, bytes: Buffer): Promise<void> {
     const { request, response, requestId } = call;
     const { identity } = call.admission;
-    const opened = open.read(body);
+    const opened = open.read(await RequestBody.of(bytes));
     const { operation } = opened;
     if (!service.has(operation.name)) {
       throw new ApiError(
@@ -77,7 +78,7 @@ export function createApi(ports: ApiPorts): Api {
       const proceed = (body: Buffer) => void perform(service, open, call, body).catch(fail);
       if (form !== undefined) proceed(form);
       else {
-        const { maxRequest } = service;
+        const maxRequest = service.maxRequests?.[open.operation ?? ''] ?? service.maxRequest;
         const refuse = (error: unknown) => fail(error ?? requestTooLarge(maxRequest, open.operation));
         bodies.readSigned(request, admission, maxRequest, proceed, refuse);
       }

@@ -116,10 +116,14 @@ class LongBody {
     return this.#buffer.subarray(0, this.length);
   }
 
-  /** How large it should be to take one more chunk: twice as large as needed now, but not larger than the whole can be. */
+  /**
+   * How large it should be to take one more chunk. At first twice as large as needed now, for what was announced need not come;
+   * the whole of it as soon as a good part has come, because to copy tens of megabytes keeps others waiting.
+   */
   wanted(chunk: Buffer, whole: number): number {
     const needed = this.length + chunk.length;
-    return needed <= this.size ? this.size : Math.max(needed, Math.min(whole, 2 * needed));
+    if (needed <= this.size) return this.size;
+    return needed > whole / 8 ? Math.max(needed, whole) : 2 * needed;
   }
 
   add(chunk: Buffer, size: number): void {

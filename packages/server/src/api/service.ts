@@ -21,9 +21,14 @@ export interface ServiceDefinition {
   readonly protocol: Protocol;
   /** Bytes of a request's body. */
   readonly maxRequest: number;
+  /** The same for operations that have a limit of their own. */
+  readonly maxRequests?: Readonly<Record<string, number>>;
 }
 
-interface DefinitionParts extends Pick<ServiceDefinition, 'name' | 'sdkId' | 'signingName' | 'maxRequest'> {
+interface DefinitionParts extends Pick<
+  ServiceDefinition,
+  'name' | 'sdkId' | 'signingName' | 'maxRequest' | 'maxRequests'
+> {
   /** The module of the service's client. */
   readonly sdk: object;
   readonly validation: ValidatorOptions;

@@ -181,7 +181,7 @@ test('long bodies that come at once take no more than their share, and short one
         `POST ${FUNCTIONS} HTTP/1.1\n${HEAD}Content-Length: ${3 * MB}\n\n`,
         Buffer.alloc(3 * MB, 'x'),
       );
-      isError(long, 400, 'SerializationException');
+      isError(long, 413, 'RequestEntityTooLargeException');
     },
     { maxBodyBytes: 10 * MB },
   ));

@@ -12,5 +12,7 @@ export const LAMBDA = defineService({
   validation: { error: 'ValidationException', checkedElsewhere: ['Runtime'] },
   // AWS's number, for a package of 50 MB in base64 and the rest.
   maxRequest: 70_167_211,
+  // AWS's too: https://github.com/apex/up/issues/722 and https://github.com/prisma/ecosystem-tests/pull/1507
+  maxRequests: { UpdateFunctionCode: 69_905_067, UpdateFunctionConfiguration: 5120 },
   protocol: (name, model) => new RestJson(`AWS ${name}`, model),
 });

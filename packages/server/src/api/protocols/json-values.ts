@@ -1,5 +1,7 @@
 import { ApiError } from '@hearth/protocol';
 import type { Shape, Structure } from '../model/schema.ts';
+import { LongString } from '../request-body.ts';
+import type { RequestBody } from '../request-body.ts';
 
 // Values as AWS's JSON protocols write them; from untrusted JSON to the form of the SDK's types and back.
 
@@ -8,18 +10,18 @@ import type { Shape, Structure } from '../model/schema.ts';
  *
  * @throws ApiError SerializationException
  */
-export function readDocument(body: Buffer): Record<string, unknown> {
+export function readDocument(body: RequestBody): Record<string, unknown> {
   if (body.length === 0) return {};
   let document: unknown;
   try {
-    document = JSON.parse(body.toString());
+    document = body.json();
   } catch (cause) {
     throw new ApiError('SerializationException', 'The body of the request is not JSON.', { cause });
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+  if (!isObject(document)) {
     throw new ApiError('SerializationException', 'The body of the request is not a JSON object.');
   }
-  return document as Record<string, unknown>;
+  return document;
 }
 
 /** @param path of the structure, for messages; empty for the document itself. */
@@ -46,6 +48,7 @@ export function readValue(shape: Shape, value: unknown, path: string): unknown {
   if (value === null || value === undefined) return undefined;
   switch (shape.kind) {
     case 'string':
+      if (value instanceof LongString) return value.text();
       if (typeof value !== 'string') throw wrongType(path, 'a string');
       return value;
     case 'number':
@@ -58,6 +61,7 @@ export function readValue(shape: Shape, value: unknown, path: string): unknown {
       if (typeof value !== 'number') throw wrongType(path, 'a number of seconds');
       return new Date(value * 1000);
     case 'blob':
+      if (value instanceof LongString && value.decoded !== undefined) return value.decoded;
       if (typeof value !== 'string' || !isBase64(value)) throw wrongType(path, 'base64');
       return Buffer.from(value, 'base64');
     case 'document':
@@ -78,13 +82,12 @@ export function readValue(shape: Shape, value: unknown, path: string): unknown {
   }
 }
 
-/** Whether text is base64; its first characters tell, for a package may be 70 MB and `Buffer.from` skips the rest. */
 function isBase64(text: string): boolean {
-  return /^[A-Za-z0-9+/=\s_-]*$/.test(text.length > 4096 ? text.slice(0, 4096) : text);
+  return /^[A-Za-z0-9+/=\s_-]*$/.test(text);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongString);
 }
 
 export function wrongType(path: string, expected: string): ApiError {

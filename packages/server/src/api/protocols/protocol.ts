@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiError, ErrorEntry } from '@hearth/protocol';
 import type { Operation } from '../model/schema.ts';
+import type { RequestBody } from '../request-body.ts';
 
 /** A request without its body. */
 export interface RequestHead {
@@ -43,7 +44,7 @@ export interface OpenRequest {
   /** Where the head tells it; for messages. */
   readonly operation: string | undefined;
   /** @throws ApiError UnknownOperationException, SerializationException */
-  read(body: Buffer): ReadRequest;
+  read(body: RequestBody): ReadRequest;
 }
 
 export interface ReadRequest {

@@ -42,7 +42,7 @@ export class Query implements Protocol {
       operation: query.get('Action') ?? undefined,
       read: (body) => {
         const form =
-          body.length === 0 ? query : new URLSearchParams([...query, ...new URLSearchParams(body.toString())]);
+          body.length === 0 ? query : new URLSearchParams([...query, ...new URLSearchParams(body.bytes.toString())]);
         const operation = this.#operation(form);
         return { operation, input: () => readForm(operation.input, form) };
       },

@@ -1,11 +1,12 @@
 import type { Member, Operation } from '../../model/schema.ts';
 import { readDocument, readStructure, readValue, wrongType } from '../json-values.ts';
+import type { RequestBody } from '../../request-body.ts';
 import type { RequestHead } from '../protocol.ts';
 
 /** A request in parts. */
 export interface RequestParts extends RequestHead {
   readonly labels: ReadonlyMap<string, string>;
-  readonly body: Buffer;
+  readonly body: RequestBody;
 }
 
 /**
@@ -34,8 +35,8 @@ export function readInput(operation: Operation, parts: RequestParts): Record<str
   return input;
 }
 
-function readPayload(member: Member, body: Buffer): unknown {
-  return member.shape.kind === 'structure' ? readStructure(member.shape, readDocument(body), '') : body;
+function readPayload(member: Member, body: RequestBody): unknown {
+  return member.shape.kind === 'structure' ? readStructure(member.shape, readDocument(body), '') : body.bytes;
 }
 
 /** A member of the path, the query or the headers, where everything is text. */
