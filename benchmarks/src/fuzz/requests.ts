@@ -69,7 +69,7 @@ export function generate(seed: number, index: number): FuzzRequest {
     const added = hostileHeaders(random);
     message.headers.push(...added);
     // Where it ends may be another matter than how long it is.
-    const framed = !added.some(([name]) => name === 'transfer-encoding' || name === 'content-length');
+    const framed = !added.some(([header]) => header === 'transfer-encoding' || header === 'content-length');
     return request('headers', encode(message), framed ? 'keep' : 'close');
   }
   return request(temper, encode(message));

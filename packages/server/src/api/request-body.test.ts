@@ -45,7 +45,6 @@ test('a long body says what JSON.parse says of it', async () => {
     // What fails is too long to be printed.
     {
       numRuns: 100,
-      verbose: 0,
       endOnFailure: true,
       reporter: ({ failed, seed, errorInstance }) =>
         assert.ok(!failed, `seed ${seed}: ${String(errorInstance).slice(0, 300)}`),
