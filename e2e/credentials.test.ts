@@ -5,22 +5,29 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as lambda from '@aws-sdk/client-lambda';
 import { Hearth, HEARTH, ROLE, run, zipOf } from './testing/hearth.ts';
-import { packageClosure } from './testing/package-closure.ts';
-
-interface Keys {
-  account: string;
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-}
+import { clientWith, type Keys, newAccount, operate } from './testing/operator.ts';
 
 /** Echoes its event, or does what it is told with its own credentials. */
 const CODE = `
 import { LambdaClient, InvokeCommand } from '@aws-sdk/client-lambda';
+import * as fs from 'node:fs';
 import { STSClient, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 export const handler = async (event) => {
   if (event.show) return Object.fromEntries(event.show.map((name) => [name, process.env[name] ?? null]));
   if (event.whoami) return (await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn;
+  if (event.scan) {
+    // Whatever this sandbox can read of processes, for anything that looks like another's credentials.
+    const found = [];
+    for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name))) {
+      for (const file of ['environ', 'cmdline']) {
+        try {
+          const text = fs.readFileSync('/proc/' + pid + '/' + file, 'latin1');
+          found.push(...event.scan.filter((secret) => text.includes(secret)));
+        } catch {}
+      }
+    }
+    return found;
+  }
   if (event.get) {
     const response = await fetch(process.env.AWS_ENDPOINT_URL_LAMBDA + event.get, { headers: event.headers ?? {} });
     return { status: response.status, body: await response.text() };
@@ -46,27 +53,10 @@ describe('--auth sigv4', () => {
 
   const token = () => fs.readFileSync(join(hearth.dataDirectory, 'operator.token'), 'utf8').trim();
 
-  /** Runs the command as the operator. @returns what it printed, parsed. */
-  async function command(...args: string[]): Promise<any> {
-    const env = { ...hearth.environment(), HEARTH_DATA: hearth.dataDirectory };
-    return JSON.parse(await run(HEARTH, [...args, '--json'], env));
-  }
+  const command = (...args: string[]) => operate(hearth, ...args);
+  const client = (keys: Omit<Keys, 'account'>) => clientWith(hearth, keys);
 
-  async function newAccount(name: string): Promise<Keys> {
-    const { id } = await command('account', 'create', '--name', name);
-    return command('account', 'key', 'create', id);
-  }
-
-  function client({ accessKeyId, secretAccessKey, sessionToken }: Keys): lambda.LambdaClient {
-    return new lambda.LambdaClient({
-      endpoint: hearth.url,
-      region: 'us-east-1',
-      credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
-      maxAttempts: 1,
-    });
-  }
-
-  async function invoke(keys: Keys, event: unknown, FunctionName = 'echo'): Promise<any> {
+  async function invoke(keys: Omit<Keys, 'account'>, event: unknown, FunctionName = 'echo'): Promise<any> {
     const Payload = JSON.stringify(event);
     const answer = await client(keys).send(new lambda.InvokeCommand({ FunctionName, Payload }));
     return JSON.parse(Buffer.from(answer.Payload!).toString());
@@ -74,7 +64,7 @@ describe('--auth sigv4', () => {
 
   async function create(keys: Keys, name: string, settings: object = {}): Promise<void> {
     const Code = {
-      ZipFile: await zipOf({ 'index.mjs': CODE, ...packageClosure('@aws-sdk/client-lambda', '@aws-sdk/client-sts') }),
+      ZipFile: await zipOf({ 'index.mjs': CODE }),
     };
     const request = { FunctionName: name, Runtime: 'nodejs26.x', Handler: 'index.handler', Role: ROLE, Code } as const;
     await client(keys).send(new lambda.CreateFunctionCommand({ ...request, ...settings }));
@@ -94,8 +84,8 @@ describe('--auth sigv4', () => {
   before(async () => {
     hearth = await Hearth.start({ flags: ['--auth', 'sigv4'], settings: { sandboxIdleMs: 60_000 } });
     home = fs.mkdtempSync(join(hearth.data, 'home-'));
-    one = await newAccount('one');
-    two = await newAccount('two');
+    one = await newAccount(hearth, 'one');
+    two = await newAccount(hearth, 'two');
     await create(one, 'echo', { Environment: { Variables: { PASSWORD: 'kept-in-the-dark' } } });
   });
 
@@ -201,7 +191,7 @@ print(json.dumps([json.load(answer['Payload']), client.list_tags(Resource=arn)['
 
   // https://docs.aws.amazon.com/IAM/latest/UserGuide/id-credentials-access-keys-update.html
   it('P8: keys are rotated with no gap, and a key that is deactivated stops working at once', async () => {
-    const owner = await newAccount('rotating');
+    const owner = await newAccount(hearth, 'rotating');
     await client(owner).send(new lambda.ListFunctionsCommand({}));
     const next: Keys = await command('account', 'key', 'rotate', owner.account);
     const both = [owner, next];
@@ -281,6 +271,27 @@ print(json.dumps([json.load(answer['Payload']), client.list_tags(Resource=arn)['
       assert.equal(foreign.name, 'AccessDeniedException', JSON.stringify(foreign));
       const operator = await invoke(one, { get: '/_hearth/fleet', headers: { authorization: `Bearer ${token()}` } });
       assert.equal(operator.status, 403);
+    });
+    it('X20, N4: no other sandbox sees them, and nobody finds them, or any other secret, on the disk or in a log', async () => {
+      await create(one, 'neighbour');
+      const secrets = [session.secretAccessKey, session.sessionToken!, one.secretAccessKey, two.secretAccessKey];
+      assert.deepEqual(await invoke(one, { scan: secrets }, 'neighbour'), []);
+      // It does find its own.
+      const own = await invoke(one, { show: ['AWS_SESSION_TOKEN'] }, 'neighbour');
+      assert.deepEqual(await invoke(one, { scan: [own.AWS_SESSION_TOKEN] }, 'neighbour'), [own.AWS_SESSION_TOKEN]);
+      secrets.push('kept-in-the-dark', own.AWS_SESSION_TOKEN);
+      const files = fs
+        .readdirSync(hearth.dataDirectory, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile());
+      assert.ok(files.some(({ name }) => name === 'accounts.db') && files.some(({ name }) => name === 'functions.db'));
+      for (const { name, parentPath } of files) {
+        const text = fs.readFileSync(join(parentPath, name), 'latin1');
+        for (const secret of secrets) assert.ok(!text.includes(secret), `${name} holds ${secret}`);
+      }
+      for (const secret of [...secrets, token()]) assert.ok(!hearth.errors.includes(secret));
+      for (const name of ['master.key', 'operator.token', 'accounts.db', 'functions.db']) {
+        assert.equal(fs.statSync(join(hearth.dataDirectory, name)).mode & 0o777, 0o600, name);
+      }
     });
   });
 });

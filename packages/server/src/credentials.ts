@@ -1,5 +1,6 @@
 /** Who may do what: accounts, keys, sessions of functions, the operator's token, and the master key that seals secrets. */
 import { join } from 'node:path';
+import { ApiError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import { SERVICES } from './api/services.ts';
 import { Accounts } from './auth/accounts/accounts.ts';
@@ -12,6 +13,7 @@ import { SignedAuthenticator } from './auth/signed.ts';
 import type { MetadataStore } from './functions/ports.ts';
 import type { SessionCredentials } from './placement/ports.ts';
 import { SealedAccountStore } from './storage/sealed/account-store.ts';
+import { MasterKeyError } from './storage/sealed/key-ring.ts';
 import { MasterKey } from './storage/sealed/master-key.ts';
 import { SealedMetadataStore } from './storage/sealed/metadata-store.ts';
 import { SqliteAccountStore } from './storage/sqlite/account-store.ts';
@@ -43,6 +45,8 @@ export class ServerCredentials implements AsyncDisposable {
   readonly renewAfterMs: number;
   readonly #accountStore: SealedAccountStore;
   #metadata: SealedMetadataStore | undefined;
+  /** The last change of the master key that was begun. */
+  #rekeyed: Promise<void> = Promise.resolve();
 
   private constructor(
     options: CredentialsOptions,
@@ -101,10 +105,16 @@ export class ServerCredentials implements AsyncDisposable {
     return this.#metadata;
   }
 
-  /** Makes a new master key and seals everything anew with it. */
-  async rekey(): Promise<void> {
-    this.#masterKey.rotate();
-    await this.#resealAll();
+  /**
+   * Makes a new master key and seals everything anew with it; one after the other.
+   *
+   * @throws ApiError where the key is not the server's own to change.
+   */
+  rekey(): Promise<void> {
+    const done = this.#rekeyed.then(() => this.#rekeyNow());
+    // The next one begins whatever became of this one, which tells its own caller.
+    this.#rekeyed = done.catch(() => {});
+    return done;
   }
 
   /**
@@ -119,6 +129,16 @@ export class ServerCredentials implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.accounts[Symbol.asyncDispose]();
     await this.#accountStore[Symbol.asyncDispose]();
+  }
+
+  async #rekeyNow(): Promise<void> {
+    try {
+      this.#masterKey.rotate();
+    } catch (error) {
+      if (!(error instanceof MasterKeyError)) throw error;
+      throw new ApiError('ResourceConflictException', `${error.message}. Hint: ${error.hint}`, { cause: error });
+    }
+    await this.#resealAll();
   }
 
   async #resealAll(): Promise<void> {

@@ -93,12 +93,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     npmSettings: networkSettings(process.env['HOME']),
     onLog: (level, message) => log[level](message),
   });
+  const accountConcurrency = (account: string): number =>
+    credentials.accounts.limits(account).concurrency ?? settings.concurrency;
   const functions = await Functions.open({
     metadata: await credentials.seal(metadata),
     blobs,
     runtimes,
     architectures: [machineArchitecture()],
-    concurrency: settings.concurrency,
+    concurrency: accountConcurrency,
     now: Date.now,
     schedule: (milliseconds, callback) => {
       const timer = setTimeout(callback, milliseconds).unref();
@@ -156,7 +158,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     pollMs: settings.pollMs,
     sandboxKeepAliveMs: settings.sandboxIdleMs,
     instanceKeepAliveMs: settings.instanceIdleMs,
-    accountConcurrency: settings.concurrency,
+    accountConcurrency,
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);
   functions.on('changed', (old) => fleet.retire(old));

@@ -37,8 +37,8 @@ export interface FunctionsOptions {
   readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
-  /** Executions of an account in a region at once. */
-  readonly concurrency: number;
+  /** Executions of an account in a region at once; may change. */
+  readonly concurrency: (account: string) => number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Calls back after some milliseconds, without keeping the process alive. */
@@ -218,8 +218,8 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   /** What the caller's account has in this region, and what its functions without reserved concurrency share. */
   usage(caller: Caller): { functions: number; codeBytes: number; concurrency: number; unreserved: number } {
     const { reserved, ...usage } = this.#index.usage(caller.account, caller.region);
-    const { concurrency } = this.#options;
-    return { ...usage, concurrency, unreserved: this.#reservations.unreserved(reserved) };
+    const concurrency = this.#options.concurrency(caller.account);
+    return { ...usage, concurrency, unreserved: this.#reservations.unreserved(caller.account, reserved) };
   }
 
   /** All functions that have reserved concurrency. */

@@ -14,18 +14,18 @@ interface Tenant {
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
  */
 export class Reservations {
-  /** Executions of an account in a region at once. */
-  readonly #limit: number;
+  /** Executions of an account in a region at once; may change. */
+  readonly #limitOf: (account: string) => number;
   /** What is being added, by account and region. */
   readonly #claimed = new Map<string, number>();
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limitOf: (account: string) => number) {
+    this.#limitOf = limitOf;
   }
 
-  /** What functions without a reservation share, where all reservations add up to `reserved`. */
-  unreserved(reserved: number): number {
-    return Math.max(0, this.#limit - reserved);
+  /** What an account's functions without a reservation share, where all reservations add up to `reserved`. */
+  unreserved(account: string, reserved: number): number {
+    return Math.max(0, this.#limitOf(account) - reserved);
   }
 
   /**
@@ -38,9 +38,10 @@ export class Reservations {
   claim({ account, region }: Tenant, reserved: number, more: number): Disposable {
     const key = `${account}/${region}`;
     const claimed = this.#claimed.get(key) ?? 0;
+    const limit = this.#limitOf(account);
     // A smaller account is left all that it has: https://github.com/awslabs/fhir-works-on-aws-deployment/issues/691
-    const least = Math.min(LIMITS.unreservedConcurrency, this.#limit);
-    if (more > 0 && this.#limit - reserved - claimed - more < least) {
+    const least = Math.min(LIMITS.unreservedConcurrency, limit);
+    if (more > 0 && limit - reserved - claimed - more < least) {
       throw new ApiError(
         'InvalidParameterValueException',
         `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its ` +

@@ -23,7 +23,7 @@ function fill(concurrency: Concurrency, use: FunctionUse): [number, string] {
 }
 
 test('a reservation limits its function, and the others can’t have it', () => {
-  const concurrency = new Concurrency(10);
+  const concurrency = new Concurrency(() => 10);
   concurrency.reserve(specOf('one'), 3);
   assert.deepEqual(fill(concurrency, concurrency.of(specOf('two'))), [7, ACCOUNT]);
   assert.deepEqual(fill(concurrency, concurrency.of(specOf('one'))), [3, RESERVED]);
@@ -33,7 +33,7 @@ test('a reservation limits its function, and the others can’t have it', () => 
 });
 
 test('none reserved lets nothing run', () => {
-  const concurrency = new Concurrency(10);
+  const concurrency = new Concurrency(() => 10);
   concurrency.reserve(specOf('one'), 0);
   assert.deepEqual(fill(concurrency, concurrency.of(specOf('one'))), [0, RESERVED]);
   concurrency.reserve(specOf('one'), undefined);
@@ -41,7 +41,7 @@ test('none reserved lets nothing run', () => {
 });
 
 test('a function that is deleted leaves nothing, and what runs of it counts for its account until it ends', () => {
-  const concurrency = new Concurrency(10);
+  const concurrency = new Concurrency(() => 10);
   const old = concurrency.of(specOf('one'));
   concurrency.reserve(specOf('one'), 4);
   concurrency.enter(old);
@@ -86,7 +86,7 @@ test('whatever happens: never more than the limits, and never fewer when they ar
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), name }) },
   );
   const property = fc.property(fc.integer({ min: 0, max: 12 }), fc.array(step, { maxLength: 200 }), (limit, steps) => {
-    const concurrency = new Concurrency(limit);
+    const concurrency = new Concurrency(() => limit);
     const book = new Book(limit);
     const inside: { use: FunctionUse; name: string }[] = [];
     for (const action of steps) {
@@ -118,4 +118,22 @@ test('whatever happens: never more than the limits, and never fewer when they ar
     assert.deepEqual(fill(concurrency, concurrency.of(specOf('d'))), [limit, ACCOUNT]);
   });
   fc.assert(property, { numRuns: 500 });
+});
+
+test('the limit of one account may differ from that of others, and change while invocations run', () => {
+  const limits = new Map([['111111111111', 2]]);
+  const concurrency = new Concurrency((account) => limits.get(account) ?? 3);
+  const spec = (account: string) => ({ account, region: 'us-east-1', functionArn: `arn of ${account}` });
+  const [small, other] = [concurrency.of(spec('111111111111')), concurrency.of(spec('222222222222'))];
+  const admitted = (use: typeof small) => {
+    let count = 0;
+    while (concurrency.enter(use) === undefined) count++;
+    return count;
+  };
+  assert.deepEqual([admitted(small), admitted(other)], [2, 3]);
+  limits.set('111111111111', 4);
+  assert.equal(admitted(small), 2);
+  limits.set('111111111111', 1);
+  concurrency.leave(small);
+  assert.equal(concurrency.enter(small), 'ConcurrentInvocationLimitExceeded');
 });

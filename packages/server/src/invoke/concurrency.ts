@@ -3,6 +3,7 @@ import type { FunctionSpec, ThrottleReason } from '@hearth/protocol';
 /** Invocations of one account in one region that run. */
 interface TenantUse {
   readonly key: string;
+  readonly account: string;
   /** All of them. */
   running: number;
   /** Those of functions without reserved concurrency, which share what the reservations leave. */
@@ -36,14 +37,14 @@ export type FunctionIdentity = Pick<FunctionSpec, 'account' | 'region' | 'functi
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
  */
 export class Concurrency {
-  /** Invocations of an account in a region at once. */
-  readonly #limit: number;
+  /** Invocations of an account in a region at once; may change. */
+  readonly #limitOf: (account: string) => number;
   readonly #tenants = new Map<string, TenantUse>();
   /** By ARN. A function stays here until it is deleted, so that calling it makes nothing new. */
   readonly #functions = new Map<string, FunctionUse>();
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limitOf: (account: string) => number) {
+    this.#limitOf = limitOf;
   }
 
   /** The count of a function that exists. */
@@ -56,12 +57,13 @@ export class Concurrency {
   /** Counts one more invocation, unless a limit is reached: then says which, and has counted nothing. */
   enter(use: FunctionUse): ThrottleReason | undefined {
     const { tenant } = use;
+    const limit = this.#limitOf(tenant.account);
     if (use.reserved !== undefined) {
       if (use.running >= use.reserved) return 'ReservedFunctionConcurrentInvocationLimitExceeded';
-    } else if (tenant.unreserved >= this.#limit - tenant.reserved) return 'ConcurrentInvocationLimitExceeded';
+    } else if (tenant.unreserved >= limit - tenant.reserved) return 'ConcurrentInvocationLimitExceeded';
     // Functions that keep to their own limits are together within the account's, but not while invocations run that
     // began before a reservation was made or given up: also then the account has no more than its limit.
-    if (tenant.running >= this.#limit) return 'ConcurrentInvocationLimitExceeded';
+    if (tenant.running >= limit) return 'ConcurrentInvocationLimitExceeded';
     use.running++;
     tenant.running++;
     if (use.reserved === undefined) tenant.unreserved++;
@@ -94,7 +96,7 @@ export class Concurrency {
     const key = `${account}/${region}`;
     let tenant = this.#tenants.get(key);
     if (tenant === undefined) {
-      tenant = { key, running: 0, unreserved: 0, reserved: 0, functions: 0 };
+      tenant = { key, account, running: 0, unreserved: 0, reserved: 0, functions: 0 };
       this.#tenants.set(key, tenant);
     }
     tenant.functions++;

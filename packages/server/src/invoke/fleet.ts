@@ -57,7 +57,7 @@ export interface FleetOptions {
   /** Invocations of a quick function sent ahead to a busy sandbox; 8 if absent. */
   readonly ahead?: number;
   /** See {@link Router}'s options; 1,000 if absent. */
-  readonly accountConcurrency?: number;
+  readonly accountConcurrency?: (account: string) => number;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
   readonly drainMs?: number;
 }
@@ -142,7 +142,7 @@ export class Fleet implements AsyncDisposable {
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
     });
-    const accountConcurrency = options.accountConcurrency ?? 1_000;
+    const accountConcurrency = options.accountConcurrency ?? (() => 1_000);
     const { pollMs = 0 } = options;
     this.#router = new Router({ clock, placement: this.#placement, records, accountConcurrency, processors, pollMs });
   }

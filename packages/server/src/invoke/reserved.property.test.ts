@@ -61,7 +61,7 @@ test('time-outs, crashes and changes of the limit: each request is accepted if a
   const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
     let held: Held[] = [];
     await using t = new TestFleet({
-      accountConcurrency: LIMIT,
+      accountConcurrency: () => LIMIT,
       // So few that requests of a quick function wait for its busy sandboxes.
       processors: 2,
       handlers: {

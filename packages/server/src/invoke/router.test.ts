@@ -279,7 +279,7 @@ test('a sandbox that breaks the protocol is ended', async () => {
 
 test('an account may not run more at once than its limit', async () => {
   await using t = new TestFleet({
-    accountConcurrency: 1,
+    accountConcurrency: () => 1,
     handlers: { 'index.handler': () => new Promise<never>(() => {}) },
   });
   const spec = t.spec();

@@ -30,8 +30,8 @@ export interface RouterOptions {
   readonly clock: Clock;
   readonly placement: SandboxSource;
   readonly records: RecordSink;
-  /** Invocations of one account in one region at once; AWS's default is 1,000. */
-  readonly accountConcurrency: number;
+  /** Invocations of an account in one region at once, which may change; AWS's default is 1,000. */
+  readonly accountConcurrency: (account: string) => number;
   /** Of the machine. */
   readonly processors: number;
   /** See {@link BusyPoll}. */

@@ -145,7 +145,7 @@ export class ApiServer implements AsyncDisposable {
         blobs: await FilesystemBlobStore.open(join(directory, 'code')),
         runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
         architectures: ['x86_64'],
-        concurrency,
+        concurrency: () => concurrency,
         now: Date.now,
         schedule: (milliseconds, callback) => {
           const timer = setTimeout(callback, milliseconds);

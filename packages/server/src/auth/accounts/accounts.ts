@@ -10,6 +10,8 @@ import type { AccountStore } from './ports.ts';
 /** Time between two looks at which keys have been used since. */
 const USE_INTERVAL_MS = 60_000;
 
+const NO_LIMITS: AccountLimits = {};
+
 export interface AccountsOptions {
   readonly store: AccountStore;
   /** Milliseconds since the epoch. */
@@ -70,7 +72,7 @@ export class Accounts implements Credentials, AsyncDisposable {
 
   /** What an account may use; empty for one that isn't there. */
   limits(account: string): AccountLimits {
-    return this.#accounts.get(account)?.record.limits ?? {};
+    return this.#accounts.get(account)?.record.limits ?? NO_LIMITS;
   }
 
   get size(): number {
