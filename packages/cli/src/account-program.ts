@@ -29,6 +29,7 @@ Examples:
 
   add(account, 'create', 'make an account')
     .option('--name <name>', 'for people')
+    .option('--id <digits>', '12 digits, as 000000000000 for what was made with --auth dev (default: chosen)')
     .option('--concurrency <count>', "executions at once (default: the server's own limit)", limit)
     .action(async (options: commands.AccountOptions) => (await load()).create(options));
   add(account, 'list', 'list accounts').action(async (options: Output) => (await load()).list(options));

@@ -24,6 +24,8 @@ export interface NewKey {
 }
 
 export interface AccountChange {
+  /** Of a new account. */
+  id?: string;
   name?: string;
   limits?: { concurrency: number | null };
 }

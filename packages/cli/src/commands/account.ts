@@ -5,6 +5,8 @@ import { formatAge } from '../output/amounts.ts';
 import { table } from '../output/table.ts';
 
 export interface AccountOptions {
+  /** 12 digits, for a new account. */
+  id?: string;
   name?: string;
   /** Executions at once; `none` for the server's own limit. */
   concurrency?: number | 'none';
@@ -123,8 +125,9 @@ function lastUse(keys: readonly Key[], now: number): string {
   return Number.isFinite(last) ? formatAge(now - last) : 'never';
 }
 
-function changeOf({ name, concurrency }: AccountOptions): client.AccountChange {
+function changeOf({ id, name, concurrency }: AccountOptions): client.AccountChange {
   return {
+    ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
     ...(concurrency === undefined ? {} : { limits: { concurrency: concurrency === 'none' ? null : concurrency } }),
   };

@@ -44,6 +44,10 @@ test('an account is made, changed, listed and deleted; its keys are told once', 
   assert.equal((await ask('GET', `accounts/${id}`)).code, 'ResourceNotFoundException');
 });
 
+test('an account may be given the id of one that --auth dev has used', async () => {
+  assert.equal((await ask('POST', 'accounts', { id: '000000000000' })).body.id, '000000000000');
+});
+
 test('an account with a function is kept', async () => {
   const { id } = (await ask('POST', 'accounts')).body;
   const caller = { account: id, region: 'eu-west-1' };
@@ -84,6 +88,9 @@ test('what is no account, no key, no number or no JSON is refused by name', asyn
     ['POST', 'accounts', '[]', 'InvalidParameterValueException'],
     ['POST', 'accounts', { name: 7 }, 'InvalidParameterValueException'],
     ['POST', 'accounts', { nam: 'x' }, 'InvalidParameterValueException'],
+    ['POST', 'accounts', { id: '12' }, 'InvalidParameterValueException'],
+    ['POST', 'accounts', { id }, 'ResourceConflictException'],
+    ['PATCH', `accounts/${id}`, { id: '000000000000' }, 'InvalidParameterValueException'],
     ['POST', 'accounts', { limits: { concurrency: -1 } }, 'InvalidParameterValueException'],
     ['PATCH', `accounts/${id}`, { limits: null }, 'InvalidParameterValueException'],
     ['PATCH', `accounts/${id}/keys/x`, { status: 'Gone' }, 'InvalidParameterValueException'],

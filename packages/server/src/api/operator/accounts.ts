@@ -20,7 +20,7 @@ const MAX_CONCURRENCY = 1_000_000;
  * What `hearth account` calls. Answers are JSON; a secret is told once, by the request that makes its key.
  *
  *     GET    /_hearth/accounts                      all accounts, with their keys
- *     POST   /_hearth/accounts                      {name?, limits?}
+ *     POST   /_hearth/accounts                      {id?, name?, limits?}
  *     GET    /_hearth/accounts/ID
  *     PATCH  /_hearth/accounts/ID                   {name?, limits?: {concurrency: number | null}}
  *     DELETE /_hearth/accounts/ID                   where it has no function any more
@@ -56,8 +56,10 @@ export class AccountEndpoints {
       case 'GET':
         return [200, { accounts: this.#accounts.list() }];
       case 'POST': {
-        const { name = '', limits } = readChange(text);
-        return [201, await this.#accounts.create(name, toLimits(limits))];
+        const { id, ...change } = readObject(text);
+        if (id !== undefined && !(typeof id === 'string' && /^\d{12}$/.test(id))) throw invalid('id is 12 digits.');
+        const { name = '', limits } = readChange(change);
+        return [201, await this.#accounts.create(name, toLimits(limits), id)];
       }
       default:
         throw unknown(request, path);
@@ -69,7 +71,7 @@ export class AccountEndpoints {
       case 'GET':
         return [200, this.#accounts.get(id)];
       case 'PATCH':
-        return [200, await this.#accounts.update(id, readChange(text))];
+        return [200, await this.#accounts.update(id, readChange(readObject(text)))];
       case 'DELETE':
         this.#accounts.get(id);
         if (this.#functions.hasAny(id)) {
@@ -119,8 +121,8 @@ interface Change {
   limits?: { concurrency?: number | null };
 }
 
-function readChange(text: string): Change {
-  const { name, limits, ...rest } = readObject(text);
+function readChange(value: Record<string, unknown>): Change {
+  const { name, limits, ...rest } = value;
   if (Object.keys(rest).length > 0)
     throw invalid(`${Object.keys(rest).join(', ').slice(0, 200)} is nothing an account has.`);
   if (name !== undefined && (typeof name !== 'string' || name.length > LONGEST_NAME)) {

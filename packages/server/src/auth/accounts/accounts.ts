@@ -87,11 +87,16 @@ export class Accounts implements Credentials, AsyncDisposable {
     return view(this.#account(id));
   }
 
-  create(name: string, limits: AccountLimits = {}): Promise<AccountView> {
+  /** @param wanted 12 digits; an id that nobody has is chosen where it is left out. */
+  create(name: string, limits: AccountLimits = {}, wanted?: string): Promise<AccountView> {
     return this.#exclusively(async () => {
-      let id: string;
-      do id = String(randomInt(100_000_000_000, 1_000_000_000_000));
-      while (this.#accounts.has(id));
+      if (wanted !== undefined && this.#accounts.has(wanted)) {
+        throw new ApiError('ResourceConflictException', `There is an account ${wanted} already.`);
+      }
+      let id = wanted;
+      while (id === undefined || (id !== wanted && this.#accounts.has(id))) {
+        id = String(randomInt(100_000_000_000, 1_000_000_000_000));
+      }
       const account = { record: { id, name, createdAt: this.#options.now(), limits }, keys: new Map() };
       await this.#options.store.putAccount(account.record);
       this.#accounts.set(id, account);
