@@ -147,7 +147,9 @@ describe('several services on one port', () => {
     await hearth.create('caller', CALLER, settings, account);
     const { payload, log } = await hearth.invoke('caller', { group: '/aws/lambda/greeter' }, account);
     assert.deepEqual(payload.seen, ['greeting mine'], log);
-    assert.equal(payload.identity[0], account);
+    const [accountId, arn, userId] = payload.identity as string[];
+    assert.deepEqual([accountId, arn], [account, `arn:aws:sts::${account}:assumed-role/any/caller`]);
+    assert.match(userId!, /^AROA[A-Z0-9]{17}:caller$/);
     assert.deepEqual(payload.groups, ['/aws/lambda/caller', '/aws/lambda/greeter']);
     assert.deepEqual(payload.endpoints, [
       'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS',

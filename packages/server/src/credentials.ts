@@ -40,7 +40,7 @@ export class ServerCredentials implements AsyncDisposable {
   /** Undefined where everything is open to whoever reaches the port, which then is this machine alone. */
   readonly operatorToken: OperatorToken | undefined;
   readonly #masterKey: MasterKey;
-  readonly #sessions: Sessions;
+  readonly sessions: Sessions;
   /** A sandbox is to be replaced so long after it was given its credentials: ms. */
   readonly renewAfterMs: number;
   readonly #accountStore: SealedAccountStore;
@@ -60,19 +60,19 @@ export class ServerCredentials implements AsyncDisposable {
     this.renewAfterMs = options.sessionMs / 2;
     this.accounts = accounts;
     const signed = mode === 'sigv4';
-    this.#sessions = new Sessions({
+    this.sessions = new Sessions({
       secrets: () => masterKey.ring.derive('sessions'),
       exists: (account) => !signed || accounts.exists(account),
     });
     this.operatorToken = signed ? OperatorToken.open(join(data, TOKEN_FILE), environment) : undefined;
     this.authenticator = signed
       ? new SignedAuthenticator({
-          credentials: [accounts, this.#sessions],
+          credentials: [accounts, this.sessions],
           services: new Set(SERVICES.map(({ signingName }) => signingName)),
           regions: options.regions,
           now: Date.now,
         })
-      : new DevAuthenticator(this.#sessions);
+      : new DevAuthenticator(this.sessions);
   }
 
   /**
@@ -123,7 +123,7 @@ export class ServerCredentials implements AsyncDisposable {
    */
   for({ account, role, functionName, timeoutMs }: FunctionSpec): SessionCredentials {
     const expiresAt = Date.now() + this.renewAfterMs + Math.max(this.renewAfterMs, 2 * timeoutMs);
-    return this.#sessions.issue({ account, role, session: functionName, expiresAt });
+    return this.sessions.issue({ account, role, session: functionName, expiresAt });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

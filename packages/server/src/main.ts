@@ -169,6 +169,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     functions,
     invoker: fleet,
     authenticator: credentials.authenticator,
+    sessions: credentials.sessions,
     guard: new BrowserGuard(options.host, options.auth === 'sigv4'),
     logs: new Logs(archive, Date.now),
     operator: {

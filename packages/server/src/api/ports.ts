@@ -3,6 +3,7 @@ import type { Accounts } from '../auth/accounts/accounts.ts';
 import type { BrowserGuard } from '../auth/browser-guard.ts';
 import type { Authenticator } from '../auth/identity.ts';
 import type { OperatorToken } from '../auth/operator-token.ts';
+import type { Grant, IssuedSession } from '../auth/sessions.ts';
 import type { Functions } from '../functions/functions.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { LogOwner } from '../logs/ports.ts';
@@ -13,6 +14,7 @@ export interface ApiPorts {
   readonly functions: Functions;
   readonly invoker: Invoker;
   readonly authenticator: Authenticator;
+  readonly sessions: SessionIssuer;
   readonly guard: BrowserGuard;
   readonly logs: Logs;
   readonly operator: OperatorPorts;
@@ -21,6 +23,11 @@ export interface ApiPorts {
   readonly maxBodyBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** Makes short-lived credentials, which the authenticator then knows. */
+export interface SessionIssuer {
+  issue(grant: Grant): IssuedSession;
 }
 
 /** Runs functions. */

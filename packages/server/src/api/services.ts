@@ -13,7 +13,7 @@ export const SERVICES: readonly ServiceDefinition[] = [LAMBDA, LOGS, STS];
 
 /** The same with what is behind them, in the same order. */
 export function createServices(ports: ApiPorts, links: CodeLinks): readonly Service[] {
-  return [lambdaService({ ...ports, links }), logsService(ports.logs), stsService()];
+  return [lambdaService({ ...ports, links }), logsService(ports.logs), stsService(ports)];
 }
 
 /**

@@ -2,14 +2,15 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { ApiError } from '@hearth/protocol';
 import { base32 } from './base32.ts';
 import type { Credential, Credentials } from './credential.ts';
+import { accountPrincipal } from './identity.ts';
 import type { Principal } from './identity.ts';
 
 /** What session credentials are made for. */
 export interface Grant {
   /** 12 digits. */
   readonly account: string;
-  /** ARN of the role that the session has. */
-  readonly role: string;
+  /** ARN of the role that the session has; undefined for one that is the account's own. */
+  readonly role?: string;
   /** The session's name: a function's, for a function. */
   readonly session: string;
   /** Milliseconds since the epoch. */
@@ -22,6 +23,11 @@ export interface SessionKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
+}
+
+/** Session credentials, and who acts with them. */
+export interface IssuedSession extends SessionKeys {
+  readonly principal: Principal;
 }
 
 export interface SessionsOptions {
@@ -45,13 +51,13 @@ export class Sessions implements Credentials {
     this.#options = options;
   }
 
-  issue({ account, role, session, expiresAt }: Grant): SessionKeys {
+  issue({ account, role = '', session, expiresAt }: Grant): IssuedSession {
     const payload = Buffer.from(
       JSON.stringify([account, role, session, expiresAt, randomBytes(12).toString('base64')]),
     );
     const secret = this.#options.secrets()[0]!;
     const sessionToken = Buffer.concat([mac(secret, 'token', payload), payload]).toString('base64');
-    return { ...keysOf(secret, payload), sessionToken };
+    return { ...keysOf(secret, payload), sessionToken, principal: principalOf(account, role, session) };
   }
 
   find(accessKeyId: string, sessionToken: string | undefined): Credential | undefined {
@@ -74,7 +80,7 @@ export class Sessions implements Credentials {
       account,
       secretAccessKey: keys.secretAccessKey,
       sessionToken,
-      principal: rolePrincipal(account, role, session),
+      principal: principalOf(account, role, session),
       check(now) {
         if (!exists(account)) {
           throw new ApiError('UnrecognizedClientException', 'The security token included in the request is invalid.');
@@ -89,11 +95,12 @@ export class Sessions implements Credentials {
 }
 
 /**
- * Who acts with a role's session.
+ * Who acts with a session.
  *
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
  */
-function rolePrincipal(account: string, role: string, session: string): Principal {
+function principalOf(account: string, role: string, session: string): Principal {
+  if (role === '') return accountPrincipal(account);
   const name = role.slice(role.lastIndexOf('/') + 1);
   const id = `AROA${base32(createHash('sha256').update(role).digest()).slice(0, 17)}`;
   return { arn: `arn:aws:sts::${account}:assumed-role/${name}/${session}`, userId: `${id}:${session}` };

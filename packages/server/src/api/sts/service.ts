@@ -1,8 +1,9 @@
 import { serve } from '../service.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import { STS } from './definition.ts';
 import { HANDLERS } from './operations/index.ts';
+import type { StsPorts } from './operations/operation.ts';
 
-export function stsService(): Service {
-  return serve<Caller>(STS, HANDLERS, (caller) => caller);
+export function stsService({ sessions, now }: StsPorts): Service {
+  return serve(STS, HANDLERS, (caller) => ({ ...caller, sessions, now }));
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +11,7 @@ import { Accounts } from '../../auth/accounts/accounts.ts';
 import { BrowserGuard } from '../../auth/browser-guard.ts';
 import { DevAuthenticator } from '../../auth/dev.ts';
 import { OperatorToken } from '../../auth/operator-token.ts';
+import { Sessions } from '../../auth/sessions.ts';
 import { SignedAuthenticator } from '../../auth/signed.ts';
 import { Functions } from '../../functions/functions.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
@@ -87,6 +89,9 @@ export class ApiServer implements AsyncDisposable {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const now = () => Date.now() + this.skew;
     const services = new Set(SERVICES.map(({ signingName }) => signingName));
+    const secrets = [randomBytes(32)];
+    const exists = (account: string) => !signed || accounts.exists(account);
+    const sessions = new Sessions({ secrets: () => secrets, exists });
     const api = createApi({
       functions,
       invoker: {
@@ -96,8 +101,9 @@ export class ApiServer implements AsyncDisposable {
         },
       },
       authenticator: signed
-        ? new SignedAuthenticator({ credentials: [accounts], services, regions: undefined, now })
-        : new DevAuthenticator(),
+        ? new SignedAuthenticator({ credentials: [accounts, sessions], services, regions: undefined, now })
+        : new DevAuthenticator(sessions),
+      sessions,
       guard: new BrowserGuard(),
       logs: new Logs(new StoredLogs(this.store), () => Date.now() + this.skew),
       operator: {

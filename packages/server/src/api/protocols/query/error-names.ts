@@ -7,6 +7,7 @@ import type { ErrorCode } from '@hearth/protocol';
  * Source: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  */
 export const QUERY_NAMES: Partial<Record<ErrorCode, string>> = {
+  ExpiredTokenException: 'ExpiredToken',
   InvalidSignatureException: 'SignatureDoesNotMatch',
   RequestEntityTooLargeException: 'RequestEntityTooLarge',
   SerializationException: 'MalformedInput',
@@ -17,7 +18,12 @@ export const QUERY_NAMES: Partial<Record<ErrorCode, string>> = {
   ValidationException: 'ValidationError',
 };
 
-/** An error's name in the query protocol, where the service's own model doesn't have it. */
-export function queryName(code: ErrorCode): string {
-  return QUERY_NAMES[code] ?? code.replace(/Exception$/, '');
+/**
+ * An error's name in the query protocol.
+ *
+ * @param modelled the name that the service's own model has for it. General errors come before: what a model has under
+ *   the same name is about something else.
+ */
+export function queryName(code: ErrorCode, modelled: string | undefined): string {
+  return QUERY_NAMES[code] ?? modelled ?? code.replace(/Exception$/, '');
 }

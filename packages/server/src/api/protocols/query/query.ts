@@ -60,7 +60,7 @@ export class Query implements Protocol {
   error(error: ApiError, { status, fault }: ErrorEntry, requestId: string): Answer {
     const parts = [
       element('Type', fault === 'caller' ? 'Sender' : 'Receiver'),
-      element('Code', this.#model.errors.get(error.code)?.code ?? queryName(error.code)),
+      element('Code', queryName(error.code, this.#model.errors.get(error.code)?.code)),
       element('Message', escapeXml(error.message)),
     ];
     return this.#answer(status, 'ErrorResponse', element('Error', parts.join('')) + element('RequestId', requestId));
