@@ -20,6 +20,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # 1. The machine's packages. First of all, because npm runs install scripts with the Node that it has just installed.
 missing=
 need() { missing="$missing $1"; }
+# A package of its own since Debian 13; before, a part of QEMU's.
+virtiofsd_package() {
+  if apt-cache show virtiofsd >/dev/null 2>&1; then echo virtiofsd; else echo qemu-system-common; fi
+}
 
 if ! ldconfig -p 2>/dev/null | grep -q 'libatomic\.so\.1 '; then need libatomic1; fi
 has mkfs.ext4 || need e2fsprogs
@@ -32,6 +36,14 @@ if [ "${1:-}" = test ]; then
   [ -x /usr/bin/aws ] || need awscli
   /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
     need python3-boto3
+  # The guest of e2e/guest, which is one of x86-64; what an ordinary user needs there.
+  if [ "$(uname -m)" = x86_64 ]; then
+    has qemu-system-x86_64 || need qemu-system-x86
+    { [ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ]; } || need "$(virtiofsd_package)"
+    has newuidmap || need uidmap
+    has pasta || need passt
+    has ip || need iproute2
+  fi
 fi
 
 if [ -n "$missing" ]; then
@@ -74,4 +86,11 @@ if [ ! -e "$built" ] || [ -n "$(find packages scripts/build.ts package-lock.json
   \( -type d -o -name '*.ts' -o -name package-lock.json \) -newer "$built" -print 2>/dev/null | head -n 1)" ]; then
   "$node" scripts/build.ts || fail 'scripts/build.ts failed, see above' "$node scripts/build.ts  shows it again"
   touch "$built"
+fi
+
+# 5. The kernel of the tests' guest: unpacked, not installed, which would make it one of this machine's.
+guest=e2e/guest/.machine
+if [ "${1:-}" = test ] && [ "$(uname -m)" = x86_64 ] && [ ! -e "$guest/vmlinuz" ]; then
+  say 'fetching the kernel of the guest'
+  sh scripts/guest-kernel.sh "$guest" || fail 'the kernel could not be fetched, see above' "apt-get update && sh scripts/guest-kernel.sh $guest"
 fi

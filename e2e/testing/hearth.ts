@@ -12,7 +12,7 @@ import { ZipFile } from 'yazl';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const HEARTH = join(ROOT, 'packages/cli/bin/hearth');
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 240_000;
 
 export const ROLE = 'arn:aws:iam::000000000000:role/any';
 

@@ -103,6 +103,7 @@ const mallocTrimCall = libc.func('int malloc_trim(ulong)');
 const lseekCall = libc.func('long lseek(int, long, int)');
 const execveCall = libc.func('int execve(const char*, const char**, const char**)');
 const fcntlCall = libc.func('int fcntl(int, int, int)');
+const getxattrCall = libc.func('long getxattr(const char*, const char*, void*, ulong)');
 const ioctlNumber = libc.func('int ioctl(int, ulong, long)');
 const ioctlPointer = libc.func('int ioctl(int, ulong, void*)');
 
@@ -470,6 +471,11 @@ export function reserveAddresses(start: number, length: number): void {
   const MAP_FIXED_NOREPLACE = 0x10_0000;
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
   check(Number(mmapCall(start, length, PROT_NONE, flags, -1, 0)), 'mmap', start.toString(16));
+}
+
+/** Whether a file has an extended attribute that this process may see. See getxattr(2). */
+export function hasAttribute(path: string, name: string): boolean {
+  return Number(getxattrCall(path, name, null, 0)) >= 0;
 }
 
 /** malloc_trim(3): gives memory that malloc holds and nobody uses back to the kernel. */

@@ -19,6 +19,9 @@ export const DEFAULT_VOLUME_MB = 512;
  */
 const LEFTOVER_BYTES = 1024 * 1024;
 
+const REMOVE_PASSES = 500;
+const REMOVE_PAUSE_MS = 4;
+
 export class Slot implements Disposable {
   readonly number: number;
   readonly cgroup: Cgroup;
@@ -33,9 +36,13 @@ export class Slot implements Disposable {
     this.cgroup = cgroup;
     this.volume = volume;
     this.#network = network;
-    cgroup.make();
-    cgroup.setPidsLimit(MAX_PROCESSES);
-    cgroup.shareFreezer();
+    this.#makeCgroup();
+  }
+
+  #makeCgroup(): void {
+    this.cgroup.make();
+    this.cgroup.setPidsLimit(MAX_PROCESSES);
+    this.cgroup.shareFreezer();
   }
 
   /** Limits before the function's own are known. */
@@ -67,7 +74,22 @@ export class Slot implements Disposable {
     if (!isEmpty(this.volume)) await makeEmpty(this.volume);
     this.cgroup.setCpuLimit(undefined);
     await this.cgroup.dropCache(LEFTOVER_BYTES);
-    this.cgroup.resetPeak();
+    if (!this.cgroup.resetPeak()) await this.#renewCgroup();
+  }
+
+  /** What looks at the group through descriptors finds out by their errors. */
+  async #renewCgroup(): Promise<void> {
+    for (let pass = 1; ; pass++) {
+      try {
+        this.cgroup.remove();
+        break;
+      } catch (error) {
+        // The kernel may take a moment to let go of who has ended.
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || pass === REMOVE_PASSES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, REMOVE_PAUSE_MS));
+      }
+    }
+    this.#makeCgroup();
   }
 
   [Symbol.dispose](): void {

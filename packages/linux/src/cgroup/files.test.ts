@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { cgroupAt, CONTROLLERS, machineCgroup } from './index.ts';
+import { type Cgroup, cgroupAt, CONTROLLERS, machineCgroup } from './index.ts';
 
 class Files implements Disposable {
   readonly directory = fs.mkdtempSync(join(tmpdir(), 'hearth-cgroup-'));
@@ -76,27 +76,69 @@ describe('a control group of version 2', () => {
   });
 });
 
-describe("the machine's root group", () => {
+describe('the group to make groups in', () => {
   const V1 = Object.fromEntries(CONTROLLERS.map((name) => [`${name}/cgroup.procs`, '']));
+  const V2 = (directory: string, procs = '', controllers = 'cpuset cpu io memory pids\n'): Record<string, string> => ({
+    [`${directory}/cgroup.controllers`]: controllers,
+    [`${directory}/cgroup.procs`]: procs,
+    [`${directory}/cgroup.subtree_control`]: '\n',
+  });
+  const find = (files: Files, own = '/'): Cgroup => {
+    files.write({ self: `3:memory:/elsewhere\n0::${own}\n` });
+    return machineCgroup({ root: files.directory, self: join(files.directory, 'self') });
+  };
 
-  it('is of version 2 where that has the controllers', () => {
+  it("is the machine's root of version 2 where that has the controllers", () => {
     using files = new Files();
-    files.write({ ...V1, 'cgroup.controllers': 'cpuset cpu io memory pids\n' });
-    assert.equal(machineCgroup(files.directory).version, 2);
+    files.write({ ...V1, ...V2('.', '1\n2\n'), ...V2('user/session') });
+    const group = find(files, '/user/session');
+    assert.equal(group.version, 2);
+    assert.equal(group.directories.memory, files.directory);
+    assert.deepEqual(group.children().includes('hearth-self'), false);
   });
 
-  it('is of version 1 where version 2 has none', () => {
+  it("is a container's own group, whose processes are moved into a leaf", () => {
+    using files = new Files();
+    files.write(V2('.'));
+    files.write({ 'cgroup.type': 'domain\n', 'cgroup.procs': '4194305\n' });
+    // Plain files keep what is in them: a kernel's list would be empty once they have moved.
+    assert.throws(() => find(files), /processes in .* can't be moved to .*hearth-self/);
+    assert.equal(files.read('hearth-self/cgroup.procs'), '4194305');
+    files.write({ 'cgroup.procs': '' });
+    assert.equal(find(files).directories.memory, files.directory);
+  });
+
+  it('is the own one where the root is closed to this user, and the same again after its processes have moved', () => {
+    using files = new Files();
+    files.write({ ...V2('.'), ...V2('user/session'), 'user/session/cgroup.type': 'domain\n' });
+    // Closed to root as well.
+    fs.rmSync(join(files.directory, 'cgroup.subtree_control'));
+    for (const own of ['/user/session', '/user/session/hearth-self']) {
+      assert.equal(find(files, own).directories.memory, join(files.directory, 'user/session'));
+    }
+  });
+
+  it('is none where the user may write nowhere, or not all controllers were handed over', () => {
+    using files = new Files();
+    files.write({ ...V2('.'), ...V2('user/session', '', 'memory pids\n'), 'user/session/cgroup.type': 'domain\n' });
+    fs.rmSync(join(files.directory, 'cgroup.subtree_control'));
+    assert.throws(() => find(files, '/user/session'), /user\/session was not handed cpu: run `hearth doctor`/);
+    fs.rmSync(join(files.directory, 'user/session/cgroup.procs'));
+    assert.throws(() => find(files, '/user/session'), /lets this user make control groups: run `hearth doctor`/);
+  });
+
+  it('is of version 1 where version 2 has no controllers', () => {
     using files = new Files();
     files.write({ ...V1, 'cgroup.controllers': 'hugetlb\n' });
-    const group = machineCgroup(files.directory);
+    const group = find(files);
     assert.equal(group.version, 1);
     for (const name of CONTROLLERS) assert.equal(group.directories[name], join(files.directory, name));
   });
 
-  it('is none where a controller is missing, which is named with the cure', () => {
+  it('is none where a controller of version 1 is missing, which is named with the cure', () => {
     using files = new Files();
     files.write(V1);
     for (const name of ['cpu', 'freezer']) fs.rmSync(join(files.directory, name), { recursive: true });
-    assert.throws(() => machineCgroup(files.directory), /no control groups for cpu, freezer under .*hearth doctor/);
+    assert.throws(() => find(files), /no control groups for cpu, freezer under .*hearth doctor/);
   });
 });

@@ -6,7 +6,7 @@ export interface Cgroup {
   readonly version: 1 | 2;
   /** The directories of this group: one, or with version 1 one for each controller. */
   readonly directories: Readonly<Record<Controller, string>>;
-  /** Makes the group if it isn't there. */
+  /** Makes the group if it isn't there. Its memory is never swapped out. */
   make(): void;
   /** The group below this one; it is not made by this call. */
   child(name: string): Cgroup;
@@ -20,7 +20,8 @@ export interface Cgroup {
   setPidsLimit(count: number): void;
   /** Bytes used now, and the most since the last `resetPeak`. */
   memory(): { used: number; max: number };
-  resetPeak(): void;
+  /** @returns false where the kernel keeps the peak for the group's life: only a group made anew has a new one. */
+  resetPeak(): boolean;
   /**
    * Gives back what ended processes left charged, page cache and the kernel's own, until no more than `leaving` bytes
    * are. Best effort. The group must be empty.

@@ -14,6 +14,8 @@ export class CgroupV1 implements Cgroup {
   make(): void {
     for (const directory of this.#all()) fs.mkdirSync(directory, { recursive: true });
     fs.writeFileSync(join(this.directories.cpu, 'cpu.cfs_period_us'), String(CPU_PERIOD_US));
+    // A limit is one of memory: what would go to the disk instead is slow and unlimited.
+    fs.writeFileSync(join(this.directories.memory, 'memory.swappiness'), '0');
   }
 
   child(name: string): CgroupV1 {
@@ -50,8 +52,9 @@ export class CgroupV1 implements Cgroup {
     };
   }
 
-  resetPeak(): void {
+  resetPeak(): boolean {
     fs.writeFileSync(join(this.directories.memory, 'memory.max_usage_in_bytes'), '0');
+    return true;
   }
 
   async dropCache(leaving: number): Promise<void> {

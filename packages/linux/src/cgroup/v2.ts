@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { type Cgroup, type Controller, CPU_PERIOD_US } from './port.ts';
 import { processesIn, removeTree, subdirectories } from './v1.ts';
 
+/** What a group hands down to those below it. */
+export const V2_CONTROLLERS = ['memory', 'cpu', 'pids'] as const;
+
 /** Control groups version 2: one tree. See the kernel's admin-guide/cgroup-v2. */
 export class CgroupV2 implements Cgroup {
   readonly version = 2;
@@ -16,14 +19,15 @@ export class CgroupV2 implements Cgroup {
 
   make(): void {
     fs.mkdirSync(this.#directory, { recursive: true });
+    // A limit is one of memory: what would go to the disk instead, compressed on its way or not, is slow and unlimited.
+    if (fs.existsSync(join(this.#directory, 'memory.swap.max'))) this.#write('memory.swap.max', '0');
   }
 
   child(name: string): CgroupV2 {
     // A group without processes of its own may hand its controllers down; one that can't has them already, or never.
     const control = join(this.#directory, 'cgroup.subtree_control');
-    const wanted = ['memory', 'cpu', 'pids'];
-    const enabled = fs.existsSync(control) ? fs.readFileSync(control, 'latin1').split(/\s+/) : wanted;
-    const missing = wanted.filter((controller) => !enabled.includes(controller));
+    const enabled = fs.existsSync(control) ? fs.readFileSync(control, 'latin1').split(/\s+/) : V2_CONTROLLERS;
+    const missing = V2_CONTROLLERS.filter((controller) => !(enabled as readonly string[]).includes(controller));
     if (missing.length > 0) fs.writeFileSync(control, missing.map((controller) => `+${controller}`).join(' '));
     return new CgroupV2(join(this.#directory, name));
   }
@@ -56,8 +60,9 @@ export class CgroupV2 implements Cgroup {
     return { used, max: fs.existsSync(peak) ? Number(fs.readFileSync(peak, 'latin1')) : used };
   }
 
-  resetPeak(): void {
-    // Writing resets the peak for the writer's descriptor only, so a later reader sees the group's whole life.
+  resetPeak(): boolean {
+    // Linux 6.12 can reset it for one descriptor, but several read it here, and others than the one that would write.
+    return false;
   }
 
   async dropCache(leaving: number): Promise<void> {

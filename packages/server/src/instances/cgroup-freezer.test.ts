@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -37,3 +37,40 @@ for (const { version, files, words } of LAYOUTS) {
     }
   });
 }
+
+const lacksRoot = process.getuid?.() !== 0 && 'only root may make control groups everywhere';
+
+test("finds a slot's group again that was made anew", { skip: lacksRoot }, () => {
+  const version = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1;
+  const name = `hearth-test-${process.pid}`;
+  const [memory, freezer] =
+    version === 2
+      ? [`/sys/fs/cgroup/${name}`, `/sys/fs/cgroup/${name}`]
+      : [`/sys/fs/cgroup/memory/${name}`, `/sys/fs/cgroup/freezer/${name}`];
+  const tops = [...new Set([memory, freezer])];
+  const make = (): void => tops.forEach((top) => mkdirSync(join(top, 's7')));
+  const remove = (): void => tops.forEach((top) => rmdirSync(join(top, 's7')));
+  tops.forEach((top) => mkdirSync(top));
+  if (version === 2) writeFileSync(join(memory, 'cgroup.subtree_control'), '+memory');
+  make();
+  try {
+    using slots = new CgroupFreezer({ version, memory, freezer });
+    const state = (): string =>
+      readFileSync(join(freezer, 's7', version === 2 ? 'cgroup.freeze' : 'freezer.state'), 'utf8');
+    slots.freeze(7);
+    remove();
+    make();
+    const thawed = state();
+    slots.freeze(7);
+    assert.notEqual(state(), thawed);
+    remove();
+    make();
+    assert.equal(slots.memory(7).used, 0);
+    remove();
+    assert.throws(() => slots.thaw(7), { code: 'ENOENT' });
+    make();
+  } finally {
+    remove();
+    tops.forEach((top) => rmdirSync(top));
+  }
+});

@@ -52,28 +52,47 @@ export class CgroupFreezer implements Freezer, Disposable {
   }
 
   freeze(slot: number): void {
-    writeSync(this.#files(slot).freezer, this.#layout.frozen, 0, this.#layout.frozen.length, 0);
+    this.#write(slot, this.#layout.frozen);
   }
 
   thaw(slot: number): void {
-    writeSync(this.#files(slot).freezer, this.#layout.thawed, 0, this.#layout.thawed.length, 0);
+    this.#write(slot, this.#layout.thawed);
   }
 
   memory(slot: number): SlotMemory {
-    const files = this.#files(slot);
+    try {
+      return this.#measure(this.#files(slot));
+    } catch (error) {
+      return this.#measure(this.#filesAnew(slot, error));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const files of this.#slots) if (files !== undefined) closeFiles(files);
+    this.#slots.length = 0;
+  }
+
+  #write(slot: number, word: Buffer): void {
+    try {
+      writeSync(this.#files(slot).freezer, word, 0, word.length, 0);
+    } catch (error) {
+      writeSync(this.#filesAnew(slot, error).freezer, word, 0, word.length, 0);
+    }
+  }
+
+  #measure(files: SlotFiles): SlotMemory {
     this.#memory.used = this.#readNumber(files.used);
     this.#memory.max = this.#readNumber(files.max);
     return this.#memory;
   }
 
-  [Symbol.dispose](): void {
-    for (const files of this.#slots) {
-      if (files === undefined) continue;
-      closeSync(files.freezer);
-      closeSync(files.used);
-      closeSync(files.max);
-    }
-    this.#slots.length = 0;
+  /** An agent makes a slot's group anew between two sandboxes where that alone gives it a new peak: ENODEV. @throws any other error. */
+  #filesAnew(slot: number, error: unknown): SlotFiles {
+    const files = this.#slots[slot];
+    if (files === undefined || (error as NodeJS.ErrnoException).code !== 'ENODEV') throw error;
+    this.#slots[slot] = undefined;
+    closeFiles(files);
+    return this.#files(slot);
   }
 
   #readNumber(descriptor: number): number {
@@ -110,4 +129,10 @@ export class CgroupFreezer implements Freezer, Disposable {
       throw error;
     }
   }
+}
+
+function closeFiles({ freezer, used, max }: SlotFiles): void {
+  closeSync(freezer);
+  closeSync(used);
+  closeSync(max);
 }

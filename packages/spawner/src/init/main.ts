@@ -6,7 +6,11 @@ import { execve, MS_SLAVE, pivotInto, setPropagation, writeFd } from '@hearth/li
 import { CONTROL_FD, type InitConfig } from '../instance.ts';
 import { buildRoot, ENTER, NODE } from './root.ts';
 
-const NAMESPACES = ['--user', '--keep-caps', '--mount', '--net', '--pid', '--ipc', '--uts', '--cgroup'];
+/**
+ * No cgroup namespace: its root would be the group that this process is in, and where namespaces are borders (mount option
+ * `nsdelegate` of version 2, which systemd sets) nobody could move into the groups beside it. Sandboxes have one each.
+ */
+const NAMESPACES = ['--user', '--keep-caps', '--mount', '--net', '--pid', '--ipc', '--uts'];
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 try {

@@ -13,8 +13,8 @@ import { ProviderError } from '../provider.ts';
 import type { Instance, InstanceRequest, Provider } from '../provider.ts';
 import type { SpawnerClient } from './spawner-client.ts';
 
-/** Namespaces, cgroups and a warm zygote take half a second; ten times that on a busy machine is still no fault. */
-const MAKE_TIMEOUT_MS = 30_000;
+/** Namespaces, cgroups and a warm zygote take half a second, on a slow machine that is busy a hundred times that: no fault. */
+const MAKE_TIMEOUT_MS = 120_000;
 /** The spawner kills and unmounts in milliseconds; after this the instance is given up, and removed at the next start. */
 const REMOVE_TIMEOUT_MS = 15_000;
 
@@ -115,7 +115,7 @@ export class LocalProvider implements Provider {
   #made(instance: LinkedInstance, removal: Removal): Promise<void> {
     return new Promise((resolve, reject) => {
       instance.onGone((reason) => reject(new ProviderError(reason, "The server's log has what went before.")));
-      this.#options.spawner.subscribe(instance.id, (message: Exclude<FromSpawner, { type: 'ready' }>) => {
+      this.#options.spawner.subscribe(instance.id, (message: Exclude<FromSpawner, { type: 'ready' | 'refused' }>) => {
         switch (message.type) {
           case 'made':
             instance.freezer = new CgroupFreezer(message.cgroups);
