@@ -12,12 +12,33 @@ import type { Machine } from './machine.ts';
 interface Made {
   files?: Record<string, string | Buffer>;
   readOnly?: string[];
-  /** Exit codes of commands; one that is not listed does not exist. */
-  commands?: Record<string, number>;
+  /** Exit codes of commands; undefined for one that does not exist. */
+  commands?: Record<string, number | undefined>;
   uid?: number;
   node?: string;
   portTaken?: 'by hearth' | 'by another';
 }
+
+/** A group of version 2 that belongs to the user, who is in it. */
+function handedOver(path: string, controllers: string): Record<string, string> {
+  const directory = `/sys/fs/cgroup${path}`;
+  return {
+    '/proc/self/cgroup': `0::${path}\n`,
+    [directory]: '',
+    [`${directory}/cgroup.procs`]: '',
+    [`${directory}/cgroup.subtree_control`]: '',
+    [`${directory}/cgroup.controllers`]: controllers,
+  };
+}
+
+const ALL_COMMANDS: Record<string, number | undefined> = {
+  unshare: 0,
+  setpriv: 0,
+  'mkfs.ext4': 0,
+  newuidmap: 1,
+  newgidmap: 1,
+  pasta: 0,
+};
 
 /** A machine that has everything, but for what a test takes from it. */
 function machine(made: Made = {}): Machine {
@@ -26,13 +47,18 @@ function machine(made: Made = {}): Machine {
     '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n',
     '/sys/fs/cgroup': '',
     '/dev/loop-control': '',
+    '/dev/net/tun': '',
+    ...handedOver('/user.slice/ada.scope', 'cpu memory pids\n'),
+    '/etc/subuid': 'ada:100000:65536\n',
+    '/etc/subgid': '1000:100000:65536\n',
     '/usr/lib64/libatomic.so.1': '',
     '/proc/config.gz': gzipSync(config),
     ...made.files,
   };
-  const commands = made.commands ?? { unshare: 0, 'mkfs.ext4': 0 };
+  const commands = { ...ALL_COMMANDS, ...made.commands };
   return {
     uid: made.uid ?? 0,
+    user: 'ada',
     nodeVersion: made.node ?? '26.10.0',
     kernel: '6.18.0',
     read: (path) => (files[path] === undefined || files[path] === '' ? undefined : Buffer.from(files[path])),
@@ -52,6 +78,12 @@ async function lacking(made: Made): Promise<Finding[]> {
 test('a machine that has everything passes', async () => {
   assert.deepEqual(await lacking({}), []);
   assert.deepEqual(await lacking({ portTaken: 'by hearth' }), []);
+  assert.deepEqual(await lacking({ uid: 1000 }), []);
+  // Also where an earlier server has moved the shell.
+  assert.deepEqual(
+    await lacking({ uid: 1000, files: { '/proc/self/cgroup': '0::/user.slice/ada.scope/hearth-self\n' } }),
+    [],
+  );
 });
 
 /** Lines of mountinfo as proc_pid_mountinfo(5) has them. */
@@ -74,7 +106,7 @@ test('version 1 of cgroups will do, and needs the freezer as well', async () => 
 });
 
 test('a chroot, where namespaces can not be tried, is neither good nor bad', async () => {
-  const commands = { unshare: 1, 'mkfs.ext4': 0 };
+  const commands = { unshare: 1 };
   const inside = { '/proc/self/mountinfo': '30 20 0:27 / /proc rw - proc proc rw\n' };
   const [finding, ...more] = await lacking({ commands, files: inside });
   assert.deepEqual([finding?.status, more], ['unknown', []]);
@@ -84,22 +116,67 @@ test('a chroot, where namespaces can not be tried, is neither good nor bad', asy
 
 const CASES: [string, Made, RegExp, RegExp][] = [
   ['an old Node', { node: '22.1.0' }, /Node 26/, /npm install/],
-  ['no unshare', { commands: { 'mkfs.ext4': 0 } }, /namespaces/, /util-linux/],
-  ['namespaces refused', { commands: { unshare: 1, 'mkfs.ext4': 0 } }, /namespaces/, /--privileged/],
+  ['no unshare', { commands: { unshare: undefined } }, /namespaces/, /util-linux/],
+  ['no setpriv', { commands: { setpriv: undefined } }, /setpriv/, /util-linux/],
+  ['namespaces refused', { commands: { unshare: 1 } }, /namespaces/, /--privileged/],
   [
     'namespaces switched off',
     {
       uid: 1000,
-      commands: { unshare: 1, 'mkfs.ext4': 0 },
+      commands: { unshare: 1 },
       files: { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1\n' },
     },
     /user namespaces/,
     /sysctl -w kernel\.apparmor/,
   ],
-  ['no mkfs.ext4', { commands: { unshare: 0 } }, /mkfs\.ext4/, /apt-get install -y e2fsprogs/],
+  ['no mkfs.ext4', { commands: { 'mkfs.ext4': undefined } }, /mkfs\.ext4/, /apt-get install -y e2fsprogs/],
   ['a read-only cgroup tree', { readOnly: ['/sys/fs/cgroup'] }, /cgroup/, /remount,rw/],
-  ['no delegation', { uid: 1000, readOnly: ['/sys/fs/cgroup'] }, /cgroup/, /Delegate=yes/],
-  ['loop devices closed', { readOnly: ['/dev/loop-control'] }, /loop/, /root/],
+  [
+    'no delegation',
+    { uid: 1000, readOnly: ['/sys/fs/cgroup/user.slice/ada.scope/cgroup.procs'] },
+    /cgroup/,
+    /Delegate=yes/,
+  ],
+  [
+    'no processor time handed over',
+    { uid: 1000, files: handedOver('/ada', 'memory pids\n') },
+    /cgroup/,
+    /Delegate=cpu memory pids/,
+  ],
+  [
+    'user namespaces forbidden by a setting',
+    { uid: 1000, commands: { unshare: 1 }, files: { '/proc/sys/user/max_user_namespaces': '0\n' } },
+    /user namespaces/,
+    /sysctl -w user\.max_user_namespaces/,
+  ],
+  [
+    "user namespaces forbidden by Debian's setting",
+    { uid: 1000, commands: { unshare: 1 }, files: { '/proc/sys/kernel/unprivileged_userns_clone': '0\n' } },
+    /user namespaces/,
+    /sysctl -w kernel\.unprivileged_userns_clone=1/,
+  ],
+  ['no newuidmap', { uid: 1000, commands: { newgidmap: undefined } }, /newuidmap/, /apt-get install -y uidmap/],
+  [
+    'no users to give away',
+    { uid: 1000, files: { '/etc/subuid': 'bob:100000:65536\n' } },
+    /subuid/,
+    /usermod --add-subuids/,
+  ],
+  [
+    'too few groups to give away',
+    { uid: 1000, files: { '/etc/subgid': 'ada:100000:1000\n' } },
+    /subgid/,
+    /usermod --add-subgids/,
+  ],
+  ['no pasta', { uid: 1000, commands: { pasta: undefined } }, /pasta/, /apt-get install -y passt/],
+  ['no tun device for pasta', { uid: 1000, readOnly: ['/dev/net/tun'] }, /pasta/, /modprobe tun/],
+  ['loop devices closed', { readOnly: ['/dev/loop-control'] }, /loop/, /--privileged/],
+  [
+    'no macvlan, as in WSL',
+    { files: { '/proc/config.gz': gzipSync('CONFIG_VETH=y\nCONFIG_NF_TABLES=y\n') } },
+    /macvlan/,
+    /modprobe macvlan/,
+  ],
   [
     'no veth',
     { files: { '/proc/config.gz': gzipSync('CONFIG_MACVLAN=y\nCONFIG_NF_TABLES=y\n') } },
@@ -117,6 +194,11 @@ for (const [what, made, name, cure] of CASES) {
     assert.match(findings[0]?.cure ?? '', cure);
   });
 }
+
+test('what only some functions miss is no reason not to start', async () => {
+  const [finding, ...more] = await lacking({ uid: 1000, commands: { pasta: undefined } });
+  assert.deepEqual([finding?.status, more], ['less', []]);
+});
 
 test('a kernel that does not tell is neither good nor bad', async () => {
   const findings = await lacking({ files: { '/proc/config.gz': '' } });

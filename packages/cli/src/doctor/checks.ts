@@ -3,8 +3,8 @@ import { kernelHas } from './machine.ts';
 
 export interface Finding {
   name: string;
-  /** `unknown`: the machine doesn't tell; it shows when Hearth starts. */
-  status: 'ok' | 'missing' | 'unknown';
+  /** `unknown`: the machine doesn't tell; it shows when Hearth starts. `less`: Hearth works without it, but not everything does. */
+  status: 'ok' | 'less' | 'missing' | 'unknown';
   detail: string;
   /** The command that cures it, or what to do. */
   cure?: string;
@@ -14,6 +14,7 @@ type Check = (machine: Machine) => Finding | Promise<Finding>;
 
 const ok = (name: string, detail: string): Finding => ({ name, status: 'ok', detail });
 const missing = (name: string, detail: string, cure: string): Finding => ({ name, status: 'missing', detail, cure });
+const less = (name: string, detail: string, cure: string): Finding => ({ name, status: 'less', detail, cure });
 const DISTRIBUTIONS = (debian: string, fedora: string) =>
   `apt-get install -y ${debian}   (Fedora: dnf install ${fedora})`;
 
@@ -42,7 +43,7 @@ const libatomic: Check = (machine) => {
 
 const namespaces: Check = async (machine) => {
   const name = machine.uid === 0 ? 'root and namespaces' : 'user namespaces';
-  const flags = ['--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork'];
+  const flags = ['--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--mount-proc'];
   const code = await machine.run('unshare', [...flags, 'true']);
   if (code === undefined)
     return missing(name, 'there is no unshare to try with', DISTRIBUTIONS('util-linux', 'util-linux'));
@@ -73,12 +74,19 @@ function inChroot(machine: Machine): boolean {
   return mounts !== '' && !mounts.split('\n').some((line) => line.split(' ')[4] === '/');
 }
 
+const setpriv: Check = async (machine) => {
+  const name = 'setpriv';
+  if ((await machine.run('setpriv', ['--version'])) !== undefined) return ok(name, 'so that instances end with Hearth');
+  return missing(name, 'instances could outlive Hearth without it', DISTRIBUTIONS('util-linux', 'util-linux'));
+};
+
 const WANTED = ['memory', 'cpu', 'pids'];
 
 const cgroups: Check = (machine) => {
   const name = 'cgroup controllers';
-  const second = machine.read('/sys/fs/cgroup/cgroup.controllers')?.toString().split(/\s+/) ?? [];
+  const second = controllersOf(machine, '/sys/fs/cgroup');
   if (WANTED.every((controller) => second.includes(controller))) {
+    if (machine.uid !== 0) return delegatedCgroup(machine, name);
     return writableCgroup(machine, name, '/sys/fs/cgroup', `version 2: ${WANTED.join(', ')}`);
   }
   const mounts = machine.read('/proc/self/mountinfo')?.toString() ?? '';
@@ -93,12 +101,33 @@ const cgroups: Check = (machine) => {
   return missing(name, `neither version has ${lacking.join(', ')}`, cure);
 };
 
+const DELEGATE = 'systemd-run --user --scope -p Delegate=yes hearth up   (or run as root)';
+
+function controllersOf(machine: Machine, directory: string): string[] {
+  return machine.read(`${directory}/cgroup.controllers`)?.toString().split(/\s+/) ?? [];
+}
+
+/** An ordinary user may make groups only below one that was handed over, and this process must be in there. */
+function delegatedCgroup(machine: Machine, name: string): Finding {
+  const own = /^0::(.*)$/m.exec(machine.read('/proc/self/cgroup')?.toString() ?? '')?.[1] ?? '/';
+  const path = `/sys/fs/cgroup${own === '/' ? '' : own.replace(/\/hearth-self$/, '')}`;
+  if (!['', '/cgroup.procs', '/cgroup.subtree_control'].every((file) => machine.writable(path + file))) {
+    return missing(name, `this user may make no groups in ${path}`, DELEGATE);
+  }
+  const lacking = WANTED.filter((controller) => !controllersOf(machine, path).includes(controller));
+  if (lacking.length === 0) return ok(name, `version 2, handed over: ${path}`);
+  const file = '/etc/systemd/system/user@.service.d/delegate.conf';
+  return missing(
+    name,
+    `${path} was handed over without ${lacking.join(', ')}`,
+    `printf '[Service]\\nDelegate=cpu memory pids\\n' | sudo tee ${file} && sudo systemctl daemon-reload   (then log in anew)`,
+  );
+}
+
 function writableCgroup(machine: Machine, name: string, path: string, detail: string): Finding {
   if (machine.writable(path)) return ok(name, detail);
   const cure =
-    machine.uid === 0
-      ? `mount -o remount,rw ${path}   (in a container: start it with --privileged)`
-      : 'systemd-run --user --scope -p Delegate=yes hearth up   (or run as root)';
+    machine.uid === 0 ? `mount -o remount,rw ${path}   (in a container: start it with --privileged)` : DELEGATE;
   return missing(name, `${detail}, but ${path} is not writable`, cure);
 }
 
@@ -106,7 +135,7 @@ const loopDevices: Check = (machine) => {
   const name = 'loop devices';
   if (!machine.exists('/dev/loop-control')) return missing(name, 'there is no /dev/loop-control', 'modprobe loop');
   if (machine.writable('/dev/loop-control')) return ok(name, '/dev/loop-control');
-  return missing(name, '/dev/loop-control is not open to this user', 'Run as root.');
+  return missing(name, '/dev/loop-control is closed', 'In a container: start it with --privileged.');
 };
 
 const mkfs: Check = async (machine) => {
@@ -134,8 +163,44 @@ const kernelFeatures: Check[] = FEATURES.map(([module, option, why]) => (machine
   );
 });
 
-/** What the local provider needs of a machine, and whether it is there. */
-const MACHINE_CHECKS: readonly Check[] = [node, libatomic, namespaces, cgroups, loopDevices, mkfs, ...kernelFeatures];
+const newuidmap: Check = async (machine) => {
+  const name = 'newuidmap, newgidmap';
+  const there = await Promise.all(['newuidmap', 'newgidmap'].map((program) => machine.run(program, [])));
+  if (!there.includes(undefined)) return ok(name, 'to give each sandbox a user of its own');
+  return missing(name, 'to give each sandbox a user of its own', DISTRIBUTIONS('uidmap', 'shadow-utils'));
+};
+
+/** Users of one instance; packages/spawner/src/names.ts. */
+const USERS_PER_INSTANCE = 5120;
+
+/** Lines of `NAME:FIRST:COUNT`, see subuid(5). */
+const subordinate = ['subuid', 'subgid'].map((file): Check => (machine) => {
+  const name = `/etc/${file}`;
+  const lines = machine.read(name)?.toString().split('\n') ?? [];
+  const line = lines.find((each) => [machine.user, String(machine.uid)].includes(each.split(':')[0] ?? ''));
+  const count = Number(line?.split(':')[2] ?? 0);
+  const instances = Math.floor(count / USERS_PER_INSTANCE);
+  if (instances > 0) return ok(name, `${count} for ${machine.user}, enough for ${instances} instances`);
+  return missing(
+    name,
+    `has ${count} for ${machine.user}, and an instance takes ${USERS_PER_INSTANCE}`,
+    `sudo usermod --add-${file}s 100000-165535 ${machine.user}   (any range that no line of the file has)`,
+  );
+});
+
+const pasta: Check = async (machine) => {
+  const name = 'pasta';
+  if ((await machine.run('pasta', ['--version'])) === undefined) {
+    return less(name, 'without it functions reach no network but Hearth itself', DISTRIBUTIONS('passt', 'passt'));
+  }
+  if (machine.writable('/dev/net/tun')) return ok(name, "functions' way to the network");
+  return less(name, 'has no /dev/net/tun: functions reach no network but Hearth itself', 'sudo modprobe tun');
+};
+
+/** What the local provider needs of a machine, and whether it is there: of root's, and of an ordinary user's. */
+const ALWAYS: readonly Check[] = [node, libatomic, namespaces, setpriv, cgroups];
+const ROOT: readonly Check[] = [loopDevices, mkfs];
+const ORDINARY_USER: readonly Check[] = [newuidmap, ...subordinate, pasta];
 
 /** Whether a server could listen there; one of ours that already does is fine. */
 async function checkPort(machine: Machine, host: string, port: number): Promise<Finding> {
@@ -152,5 +217,13 @@ async function checkPort(machine: Machine, host: string, port: number): Promise<
 
 /** All of it, in order. */
 export async function examine(machine: Machine, host: string, port: number): Promise<Finding[]> {
-  return await Promise.all([...MACHINE_CHECKS.map((check) => check(machine)), checkPort(machine, host, port)]);
+  const checks = [...ALWAYS, ...(machine.uid === 0 ? ROOT : ORDINARY_USER), ...kernelFeatures];
+  return await Promise.all([...checks.map((check) => check(machine)), checkPort(machine, host, port)]);
+}
+
+/** What keeps functions from each other and from the machine where nothing is missing: docs/guides/isolation.md. */
+export function isolation({ uid }: Machine): string {
+  return uid === 0
+    ? 'Isolation: full. Each instance has 65,536 users of its own, each /tmp is on the disk.'
+    : 'Isolation: full, without root. Sandboxes have users of /etc/subuid; each /tmp is in the memory of its function.';
 }

@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 
 /** The machine as the checks see it; tests put another in its place. */
 export interface Machine {
   readonly uid: number;
+  /** The user's name. */
+  readonly user: string;
   readonly nodeVersion: string;
   readonly kernel: string;
   /** A file's bytes, or undefined where it can't be read. */
@@ -27,6 +30,7 @@ const CHECK_MS = 5000;
 export function thisMachine(): Machine {
   return {
     uid: process.getuid?.() ?? -1,
+    user: userName(),
     nodeVersion: process.versions.node,
     kernel: readText('/proc/sys/kernel/osrelease'),
     read: (path) => {
@@ -69,6 +73,15 @@ export function thisMachine(): Machine {
       }
     },
   };
+}
+
+/** In a container the user may have none. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 function readText(path: string): string {
