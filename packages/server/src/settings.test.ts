@@ -7,7 +7,7 @@ import { readSettings, SettingsError } from './settings.ts';
 
 const OPTIONS = { port: 0, host: '127.0.0.1', auth: 'dev' } as const;
 /** Their defaults are the machine's, which the page says in words. */
-const OF_THE_MACHINE = new Set(['instanceMemoryMb', 'maxMemoryMb', 'instanceCpus']);
+const OF_THE_MACHINE = new Set(['pollMs', 'instanceMemoryMb', 'maxMemoryMb', 'instanceCpus']);
 
 /** Settings as a file with this text gives them. */
 function fromFile(text: string, environment: NodeJS.ProcessEnv = {}, instances?: number) {

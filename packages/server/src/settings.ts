@@ -102,7 +102,8 @@ function defaults(): Settings {
     instanceIdleMs: 30 * MINUTE,
     freezeAfterMs: 5,
     ahead: 8,
-    pollMs: 0.05,
+    // A server that stays awake on the only processor keeps the function from its work.
+    pollMs: availableParallelism() > 1 ? 0.05 : 0,
     concurrency: 1000,
     maxConnections: 8000,
     headersTimeoutMs: 30_000,
