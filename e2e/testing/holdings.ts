@@ -34,12 +34,7 @@ export function holdingsOf(data: string): Holdings {
       ...lines('/proc/self/cgroup').filter((line) => line.includes(`name=${group}:`)),
     ],
     interfaces: list('/sys/class/net').filter((name) => name.startsWith(`hth${id}`)),
-    tables: execFileSync('nft', ['list', 'tables'], {
-      encoding: 'utf8',
-      env: { PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
-    })
-      .split('\n')
-      .filter((line) => line.includes(group)),
+    tables: tables().filter((line) => line.includes(group)),
     loopDevices: list('/sys/block')
       .filter((name) => name.startsWith('loop'))
       .filter((name) => read(`/sys/block/${name}/loop/backing_file`).includes(data)),
@@ -87,6 +82,13 @@ export function partsOf(server: number): Parts {
   const agents = below(inits).flatMap(({ pid, command }) => (command.includes('agent.mjs') ? pid : []));
   const zygotes = below(agents).flatMap(({ pid, command }) => (command.includes('zygote.mjs') ? pid : []));
   return { server, spawner: spawner.pid, agents, zygotes, sandboxes: below(zygotes).map(({ pid }) => pid) };
+}
+
+/** Those of the machine: only root makes any there. */
+function tables(): string[] {
+  if (process.getuid!() !== 0) return [];
+  const env = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin' };
+  return execFileSync('nft', ['list', 'tables'], { encoding: 'utf8', env }).split('\n');
 }
 
 function list(directory: string): string[] {

@@ -19,6 +19,8 @@ export type ToSpawner =
 export type FromSpawner =
   /** Left-overs of a former life are removed; instances can be made. */
   | { type: 'ready'; cgroupVersion: 1 | 2 }
+  /** It can't work on this machine, and ends. */
+  | { type: 'refused'; message: string; hint: string }
   | { type: 'made'; instance: string; cgroups: InstanceCgroups }
   | { type: 'failed'; instance: string; message: string; hint?: string }
   | { type: 'gone'; instance: string; reason: string }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +22,7 @@ import { SpawnerClient } from './instances/local/spawner-client.ts';
 import { createFleet } from './invoke/fleet.ts';
 import { Logs } from './logs/logs.ts';
 import type { OpenRecord, RecordSink } from './invoke/ports.ts';
-import { becomeUser, giveDirectory, serverUser } from './privileges.ts';
+import { becomeUser, giveDirectory, serverUser, startedAsRoot } from './privileges.ts';
 import { networkSettings } from './runtimes/npm.ts';
 import { Runtimes } from './runtimes/runtimes.ts';
 import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
@@ -39,8 +40,11 @@ import {
 
 export type { ServerOptions } from './settings.ts';
 
-/** Where root keeps what it keeps. */
-const DATA_DIRECTORY = '/var/lib/hearth';
+/** Where the server keeps what it keeps unless told otherwise; an ordinary user's by the XDG base directory specification. */
+function dataDirectory(environment: NodeJS.ProcessEnv): string {
+  if (startedAsRoot()) return '/var/lib/hearth';
+  return join(environment['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'hearth');
+}
 
 /** How often what log groups no longer retain is removed from the disk; nobody sees it even before. */
 const LOG_SWEEP_MS = 60 * 60 * 1000;
@@ -64,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const settings = readSettings(options, process.env);
   const regions = readRegions(options, process.env);
   checkAuthMode(options.auth, options.host);
-  const data = resolve(options.data ?? DATA_DIRECTORY);
+  const data = resolve(options.data ?? dataDirectory(process.env));
   const user = serverUser(process.env);
   giveDirectory(data, user);
   const log = createLog();
@@ -219,6 +223,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
 
   try {
+    // A machine on which it can't work is told of once, not by every instance.
+    await spawner.ready;
     await fleet.start();
   } catch (error) {
     await close(1);
@@ -249,13 +255,13 @@ function outcomeOf({ status }: OpenRecord): Outcome {
   return status as Outcome;
 }
 
-/** A process of its own with root's privileges, in a mount namespace that nobody else sees. */
+/** A process of its own with root's privileges, in a mount namespace that nobody else sees; with an ordinary user's it finds its own way. */
 function startSpawner(data: string, uid: number): ReturnType<typeof spawn> {
-  const program = fileURLToPath(import.meta.resolve('@hearth/spawner/main'));
-  const namespace = ['--mount', '--propagation', 'unchanged'];
-  return spawn('unshare', [...namespace, process.execPath, '--no-warnings', program, data, String(uid)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
-  });
+  const root = startedAsRoot();
+  const program = fileURLToPath(import.meta.resolve(root ? '@hearth/spawner/main' : '@hearth/spawner/rootless'));
+  const node = [process.execPath, '--no-warnings', program, data, String(uid)];
+  const [command = '', ...args] = root ? ['unshare', '--mount', '--propagation', 'unchanged', ...node] : node;
+  return spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
 }
 
 async function listen(http: Server, port: number, host: string): Promise<void> {

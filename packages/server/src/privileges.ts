@@ -11,14 +11,14 @@ export interface ServerUser {
   gid: number;
 }
 
-/** The user that the server becomes: who called `sudo`, else one that owns nothing else. */
+/** Whether this process has privileges to give away. */
+export function startedAsRoot(): boolean {
+  return process.getuid!() === 0;
+}
+
+/** The user that the server becomes: an ordinary user stays itself; where root starts it, who called `sudo`, else one that owns nothing else. */
 export function serverUser(environment: NodeJS.ProcessEnv): ServerUser {
-  if (process.getuid?.() !== 0) {
-    throw new SettingsError(
-      'Hearth needs root to make instances: namespaces with their own users, control groups, a network.',
-      'Run  sudo hearth up ; the server itself gives its privileges away before it serves.',
-    );
-  }
+  if (!startedAsRoot()) return { uid: process.getuid!(), gid: process.getgid!() };
   const uid = Number(environment['SUDO_UID'] ?? SERVER_UID);
   const gid = Number(environment['SUDO_GID'] ?? SERVER_UID);
   return uid === 0 ? { uid: SERVER_UID, gid: SERVER_UID } : { uid, gid };
@@ -26,7 +26,17 @@ export function serverUser(environment: NodeJS.ProcessEnv): ServerUser {
 
 /** Makes the data directory and everything in it the user's. Instances have theirs from the spawner. */
 export function giveDirectory(path: string, { uid, gid }: ServerUser): void {
-  fs.mkdirSync(path, { recursive: true, mode: 0o755 });
+  try {
+    fs.mkdirSync(path, { recursive: true, mode: 0o755 });
+    fs.accessSync(path, fs.constants.W_OK);
+  } catch (error) {
+    throw new SettingsError(
+      `${path} can't be written: ${(error as Error).message}`,
+      'Choose another --data directory.',
+    );
+  }
+  // Who is no other user afterwards owns what it made, and may enter wherever it could make it.
+  if (!startedAsRoot()) return;
   for (let parent = dirname(path); ; parent = dirname(parent)) {
     if (!canSearch(parent, uid)) {
       throw new SettingsError(
@@ -56,8 +66,10 @@ function giveTree(path: string, uid: number, gid: number): void {
 
 /** Gives root's privileges up for good. */
 export function becomeUser({ uid, gid }: ServerUser): void {
-  process.setgroups!([]);
-  process.setgid!(gid);
-  process.setuid!(uid);
+  if (startedAsRoot()) {
+    process.setgroups!([]);
+    process.setgid!(gid);
+    process.setuid!(uid);
+  }
   process.umask(0o077);
 }

@@ -7,7 +7,7 @@ import { type Cgroup, mount, MS_BIND, MS_SHARED } from '@hearth/linux';
 import type { AgentConfig } from '@hearth/protocol';
 import { createInterface } from 'node:readline';
 import { removeDirectory } from './leftovers.ts';
-import { instanceUid, UIDS_PER_INSTANCE } from './names.ts';
+import { instanceUsers } from './names.ts';
 import type { Network, InstanceNetwork } from './network.ts';
 import type { Place } from './places.ts';
 import { endProcesses } from './processes.ts';
@@ -82,7 +82,7 @@ export class LocalInstance {
    * @param onExit called when its first process has ended.
    */
   async start(options: InstanceOptions, parts: Parts, network: Network, onExit: () => void): Promise<void> {
-    const uid = instanceUid(this.#place.index);
+    const { first: uid, count } = instanceUsers(this.#place.index, fs.readFileSync('/proc/self/uid_map', 'latin1'));
     const agentGroup = this.#makeCgroup(options, uid);
     for (const name of ['stage', 'volumes', 'disk']) {
       fs.mkdirSync(join(this.#directory, name), { recursive: true, mode: 0o711 });
@@ -118,8 +118,8 @@ export class LocalInstance {
     const first = await heard();
     const pid = Number(first);
     if (!Number.isInteger(pid)) throw new Error(first);
-    fs.writeFileSync(`/proc/${pid}/uid_map`, `0 ${uid} ${UIDS_PER_INSTANCE}`);
-    fs.writeFileSync(`/proc/${pid}/gid_map`, `0 ${uid} ${UIDS_PER_INSTANCE}`);
+    fs.writeFileSync(`/proc/${pid}/uid_map`, `0 ${uid} ${count}`);
+    fs.writeFileSync(`/proc/${pid}/gid_map`, `0 ${uid} ${count}`);
     this.#network = network.connect(this.#place.index, pid);
     const agent: AgentConfig = {
       instance: this.id,

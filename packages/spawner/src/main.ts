@@ -3,6 +3,8 @@
  * what protocol/spawner.ts says and nothing else, and removes everything when the pipe closes.
  *
  *     node main.ts DATA_DIRECTORY SERVER_UID
+ *
+ * Where an ordinary user starts the server, `rootless/main.ts` comes first.
  */
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
@@ -17,7 +19,9 @@ import { cgroupName, installationId } from './names.ts';
 import { Network } from './network.ts';
 import { claimPlace } from './places.ts';
 import { quickenGroupMoves } from './quick-moves.ts';
-import { Volumes } from './volumes.ts';
+import { PIPE_FD } from './pipe.ts';
+import { enterOwnNetwork } from './rootless/uplink.ts';
+import { DiskVolumes, MemoryVolumes } from './volumes.ts';
 
 const [, , dataDirectory = '', serverUid = ''] = process.argv;
 const data = resolve(dataDirectory);
@@ -31,9 +35,11 @@ const installation = installationId(data);
 const directory = join(data, 'instances');
 const cgroup = machineCgroup().child(cgroupName(installation));
 const network = new Network(installation);
-const volumes = new Volumes(join(data, 'volumes'));
+/** Root of a user namespace only: the machine's disks, and its network, are out of reach. */
+const rootless = process.env['HEARTH_ROOTLESS'] !== undefined;
+const volumes = rootless ? new MemoryVolumes() : new DiskVolumes(join(data, 'volumes'));
 const instances = new Map<string, LocalInstance>();
-const pipe = new Socket({ fd: 3 });
+const pipe = new Socket({ fd: PIPE_FD });
 let ending = false;
 
 function send(message: FromSpawner): void {
@@ -103,6 +109,7 @@ async function end(code: number): Promise<void> {
   };
   await Promise.all([...instances.values()].map((instance) => attempt(() => instance.remove())));
   await attempt(() => network[Symbol.dispose]());
+  await attempt(() => ownNetwork?.[Symbol.dispose]());
   await attempt(() => removeLeftovers(cgroup, directory));
   await attempt(() => removeDirectory(join(data, 'volumes')));
   process.exit(result);
@@ -134,14 +141,16 @@ for (const path of new Set(Object.values(cgroup.directories))) {
   fs.chownSync(path, Number(serverUid), Number(serverUid));
   fs.chmodSync(path, 0o700);
 }
-if (!quickenGroupMoves(join(data, 'groups'), cgroupName(installation))) {
+if (!rootless && !quickenGroupMoves(join(data, 'groups'), cgroupName(installation))) {
   process.stderr.write(
     'hearth spawner: this kernel has no favordynmods: a fork takes 8 ms more for each cgroup tree\n',
   );
 }
-network.open();
 fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
 fs.mkdirSync(parts.runtimes, { recursive: true });
+const ownNetwork = rootless ? await enterOwnNetwork(join(directory, '.network')) : undefined;
+if (ownNetwork?.problem !== undefined) process.stderr.write(`hearth spawner: ${ownNetwork.problem}\n`);
+network.open();
 pipe.on('close', () => void end(0));
 pipe.on('error', () => {});
 const requests = createInterface({ input: pipe });

@@ -10,14 +10,31 @@ function number(address: string): number {
   return address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
 }
 
+/** As /proc/self/uid_map has it. */
+const WHOLE_MACHINE = '         0          0 4294967295\n';
+const ORDINARY_USER = '         0       1000          1\n         1     100000      65536\n';
+
 test('instances have users of their own, which are none of the machine', () => {
   const LARGEST_UID = 2 ** 32 - 2;
-  for (const [i, uid] of INDICES.map(names.instanceUid).entries()) {
-    assert.equal(uid, names.instanceUid(0) + i * 65_536);
+  const { first: lowest } = names.instanceUsers(0, WHOLE_MACHINE);
+  for (const index of INDICES) {
+    const { first, count } = names.instanceUsers(index, WHOLE_MACHINE);
+    assert.deepEqual([first, count], [lowest + index * 65_536, 65_536]);
     // Ordinary users, systemd's dynamic ones and the sub-users that distributions hand out are all below.
-    assert.ok(uid > 1_878_982_656 && uid + names.UIDS_PER_INSTANCE <= LARGEST_UID);
+    assert.ok(first > 1_878_982_656 && first + count <= LARGEST_UID);
   }
-  assert.equal(names.UIDS_PER_INSTANCE, 65_536);
+});
+
+test('where an ordinary user has a few users, the instances divide them up, and say when there are no more', () => {
+  const users = Array.from({ length: 12 }, (_, index) => names.instanceUsers(index, ORDINARY_USER));
+  for (const [index, { first, count }] of users.entries()) {
+    assert.equal(first, 1 + index * count);
+    // The users that a sandbox can have: 1,000 and one for each of 4,096 slots.
+    assert.ok(count >= 1000 + 4096 && first + count <= 65_537);
+  }
+  assert.throws(() => names.instanceUsers(12, ORDINARY_USER), /65537 users are mapped here, enough for 12 instances/);
+  // What comes after a gap doesn't count: the user before it doesn't exist.
+  assert.throws(() => names.instanceUsers(0, '0 1000 1\n2 100000 65536\n'), /1 users are mapped/);
 });
 
 test('instances have networks of their own, which fill the pool and do not leave it', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { CLONE_NEWNS, hasLoopDevices, MS_PRIVATE, setPropagation, unshare } from '@hearth/linux';
-import { Volumes } from './volumes.ts';
+import { DiskVolumes } from './volumes.ts';
 
 const MB = 1024 * 1024;
 
@@ -17,7 +17,7 @@ function lacks(): string | false {
 class Place implements Disposable {
   readonly directory = fs.mkdtempSync(join(tmpdir(), 'hearth-volumes-'));
   readonly files = join(this.directory, 'files');
-  readonly volumes = new Volumes(this.files);
+  readonly volumes = new DiskVolumes(this.files);
   readonly target = join(this.directory, 'tmp');
 
   fill(name: string, megabytes: number): void {

@@ -1,7 +1,4 @@
-/**
- * `/tmp` volumes: a small ext4 filesystem each, in a sparse file with no name, on a loop device. Disk-backed, so that
- * what a function writes isn't its memory; a filesystem of its own, so that a full one answers ENOSPC.
- */
+/** `/tmp` volumes: a filesystem of its own for each slot, so that a full one answers ENOSPC. */
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +25,17 @@ interface Blank {
   extents: { offset: number; data: Buffer }[];
 }
 
-export class Volumes {
+export interface Volumes {
+  /** Mounts an empty volume at `target`, in place of one that is mounted there. */
+  mount(target: string, sizeMb: number): void;
+  unmount(target: string): void;
+}
+
+/**
+ * A small ext4 filesystem each, in a sparse file with no name, on a loop device. Disk-backed, so that what a function writes isn't
+ * its memory.
+ */
+export class DiskVolumes implements Volumes {
   readonly #directory: string;
   readonly #blanks = new Map<number, Blank>();
 
@@ -38,10 +45,8 @@ export class Volumes {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Mounts an empty volume at `target`, in place of one that is mounted there. */
   mount(target: string, sizeMb: number): void {
-    if (fs.existsSync(target)) this.unmount(target);
-    fs.mkdirSync(target, { recursive: true });
+    makeMountPoint(target);
     const blank = this.#blank(sizeMb);
     const path = join(this.#directory, `volume-${process.pid}`);
     const file = fs.openSync(path, 'wx+', 0o600);
@@ -64,11 +69,7 @@ export class Volumes {
   }
 
   unmount(target: string): void {
-    try {
-      umount(target, MNT_DETACH);
-    } catch {
-      // EINVAL: nothing is mounted there.
-    }
+    unmount(target);
   }
 
   #blank(sizeMb: number): Blank {
@@ -94,6 +95,34 @@ export class Volumes {
     } finally {
       fs.unlinkSync(path);
     }
+  }
+}
+
+/**
+ * In memory, for a spawner that may mount no disk. What a function writes counts as its memory, and ends it where that is less than the
+ * volume's size.
+ */
+export class MemoryVolumes implements Volumes {
+  mount(target: string, sizeMb: number): void {
+    makeMountPoint(target);
+    mount('hearth', target, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOATIME, `size=${sizeMb}m,mode=1777`);
+  }
+
+  unmount(target: string): void {
+    unmount(target);
+  }
+}
+
+function makeMountPoint(target: string): void {
+  if (fs.existsSync(target)) unmount(target);
+  fs.mkdirSync(target, { recursive: true });
+}
+
+function unmount(target: string): void {
+  try {
+    umount(target, MNT_DETACH);
+  } catch {
+    // EINVAL: nothing is mounted there.
   }
 }
 

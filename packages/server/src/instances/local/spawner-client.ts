@@ -5,7 +5,7 @@ import { ProviderError } from '../provider.ts';
 /** A line longer than this is no message of the spawner's. */
 const MAX_LINE = 1024 * 1024;
 
-type InstanceMessage = Exclude<FromSpawner, { type: 'ready' }>;
+type InstanceMessage = Exclude<FromSpawner, { type: 'ready' | 'refused' }>;
 
 /** The server's end of its pipe to the spawner: JSON, one message a line, each way. */
 export class SpawnerClient implements Disposable {
@@ -16,6 +16,7 @@ export class SpawnerClient implements Disposable {
   readonly #settleReady: { resolve: (version: 1 | 2) => void; reject: (error: Error) => void };
   #rest = '';
   #closed: string | undefined;
+  #hint = '';
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -61,13 +62,15 @@ export class SpawnerClient implements Disposable {
         return this.#close(`the spawner sent what is no message: ${line.slice(0, 200)}`);
       }
       if (message.type === 'ready') this.#settleReady.resolve(message.cgroupVersion);
+      else if (message.type === 'refused') return this.#close(message.message, message.hint);
       else this.#listeners.get(message.instance)?.(message);
     }
   }
 
-  #close(reason: string): void {
+  #close(reason: string, hint = 'Start the server again: it starts its spawner with it.'): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
+    this.#hint = hint;
     this.#stream.destroy();
     this.#settleReady.reject(this.#error());
     for (const [instance, listener] of this.#listeners) listener({ type: 'gone', instance, reason });
@@ -75,9 +78,6 @@ export class SpawnerClient implements Disposable {
   }
 
   #error(): ProviderError {
-    return new ProviderError(
-      this.#closed ?? 'the spawner is gone',
-      'Start the server again: it starts its spawner with it.',
-    );
+    return new ProviderError(this.#closed ?? 'the spawner is gone', this.#hint);
   }
 }

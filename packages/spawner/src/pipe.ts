@@ -1,0 +1,2 @@
+/** Descriptor of the pipe between server and spawner. */
+export const PIPE_FD = 3;
