@@ -28,7 +28,7 @@ const RESERVED = new Set([
   'LAMBDA_TASK_ROOT',
 ]);
 
-/** @throws ApiError InvalidParameterValueException for reserved names and for more than 4 KB. */
+/** @throws ApiError InvalidParameterValueException for reserved names, for more than 4 KB, and for values with a NUL. */
 export function checkEnvironment(variables: Readonly<Record<string, string>>): void {
   const reserved = Object.keys(variables).filter((name) => RESERVED.has(name));
   if (reserved.length > 0) {
@@ -36,6 +36,14 @@ export function checkEnvironment(variables: Readonly<Record<string, string>>): v
       'InvalidParameterValueException',
       'Lambda was unable to configure your environment variables because the environment variables you have provided ' +
         `contains reserved keys that are currently not supported for modification. Reserved keys used in this request: ${reserved.join(', ')}`,
+    );
+  }
+  // No system can hand such a value to a process.
+  const broken = Object.keys(variables).filter((name) => variables[name]!.includes('\0'));
+  if (broken.length > 0) {
+    throw new ApiError(
+      'InvalidParameterValueException',
+      `Lambda was unable to configure your environment variables because they contain a NUL character: ${broken.join(', ')}`,
     );
   }
   const measured = JSON.stringify(variables);

@@ -231,8 +231,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   /** Sets a function's reserved concurrency, or with undefined gives it up. */
   async reserve(caller: Caller, name: string, count: number | undefined, action: string): Promise<void> {
-    const { entry, qualifier } = this.#find(caller, name, undefined, action);
-    if (qualifier !== undefined) throw functionsOnly();
+    const entry = this.#findUnqualified(caller, name, action);
     const { reservedConcurrency: before = 0, ...rest } = entry.record;
     await this.#exclusively(rest, async () => {
       const { reserved } = this.#index.usage(rest.account, rest.region);
@@ -246,9 +245,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   /** A function's reserved concurrency; undefined where it has none. */
   reservation(caller: Caller, name: string, action: string): number | undefined {
-    const { entry, qualifier } = this.#find(caller, name, undefined, action);
-    if (qualifier !== undefined) throw functionsOnly();
-    return entry.record.reservedConcurrency;
+    return this.#findUnqualified(caller, name, action).record.reservedConcurrency;
   }
 
   async tag(caller: Caller, arn: string, tags: Readonly<Record<string, string>>): Promise<void> {
@@ -260,7 +257,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   }
 
   tags(caller: Caller, arn: string): Readonly<Record<string, string>> {
-    return this.#find(caller, arn, undefined, 'ListTags').entry.record.tags;
+    return this.#findUnqualified(caller, arn, 'ListTags').record.tags;
   }
 
   /** The bytes of some code, by the hex SHA-256 of its zip file. */
@@ -312,6 +309,13 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     };
   }
 
+  /** For what belongs to a function and to no version of it. */
+  #findUnqualified(caller: Caller, name: string, action: string): Entry {
+    const { entry, qualifier } = this.#find(caller, name, undefined, action);
+    if (qualifier !== undefined) throw functionsOnly();
+    return entry;
+  }
+
   /** Checks the revision, excludes other changes, and changes. */
   async #change(
     caller: Caller,
@@ -353,7 +357,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     action: string,
     change: (old: Readonly<Record<string, string>>) => Readonly<Record<string, string>>,
   ): Promise<void> {
-    const { entry } = this.#find(caller, arn, undefined, action);
+    const entry = this.#findUnqualified(caller, arn, action);
     const record = { ...entry.record, tags: change(entry.record.tags) };
     await this.#exclusively(record, async () => {
       await this.#persist(record);

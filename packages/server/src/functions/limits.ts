@@ -16,6 +16,8 @@ export const LIMITS = {
   environment: 4 * 1024,
   /** MB; the model allows more, for functions on instances of one's own. */
   memorySize: 10_240,
+  /** MB; the same. */
+  ephemeralStorage: 10_240,
   /** Seconds; the model allows more, for the same reason. */
   timeout: 900,
   /** Tags on one function. */

@@ -51,6 +51,8 @@ export function mergeSettings(
   refuseUnsupported(request);
   if (request.MemorySize !== undefined) atMost('MemorySize', request.MemorySize, LIMITS.memorySize);
   if (request.Timeout !== undefined) atMost('Timeout', request.Timeout, LIMITS.timeout);
+  const { Size: size } = request.EphemeralStorage ?? {};
+  if (size !== undefined) atMost('EphemeralStorage.Size', size, LIMITS.ephemeralStorage);
   const environment = request.Environment?.Variables;
   if (environment !== undefined) checkEnvironment(environment);
   const target =

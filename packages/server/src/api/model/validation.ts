@@ -6,6 +6,9 @@ import type { Constraint, Constraints } from './constraints.ts';
 /** Text longer than this is not held against a pattern: it is too long anyway, and its length is reported. */
 const LONGEST_MATCHED = 20_000;
 
+/** Characters of a value in a message. */
+const LONGEST_SHOWN = 2_000;
+
 export interface ValidatorOptions {
   /** What the service answers where a constraint is broken. */
   readonly error: ErrorCode;
@@ -56,6 +59,7 @@ export class Validator {
   #check(shape: string, value: unknown, path: string, found: string[]): void {
     const constraint = this.#constraints.get(shape);
     if (constraint === undefined || this.#skipped.has(shape)) return;
+    checkInteger(constraint, value, path);
     for (const [violated, text] of rules(constraint, value)) {
       if (violated) found.push(`${this.#told(constraint, value)} at '${path}' failed to satisfy constraint: ${text}`);
     }
@@ -103,7 +107,7 @@ export class Validator {
 
   /** How a message names a value; made only where there is something to tell, for a value may be a package of 50 MB. */
   #told(constraint: Constraint, value: unknown): string {
-    return constraint.sensitive || this.#holdsSecrets(constraint) ? 'Value' : `Value '${show(value)}'`;
+    return constraint.sensitive || this.#holdsSecrets(constraint) ? 'Value' : `Value '${shorten(show(value))}'`;
   }
 
   /** A map of secrets is as secret as they are. */
@@ -148,6 +152,26 @@ function rules(constraint: Constraint, value: unknown): (readonly [boolean, stri
 function length(value: unknown): number {
   if (typeof value === 'string' || Array.isArray(value) || value instanceof Uint8Array) return value.length;
   return typeof value === 'object' && value !== null ? Object.keys(value).length : Number.NaN;
+}
+
+/**
+ * The SDK's schemas know only numbers, AWS's model also whole ones of 32 and 64 bits; what is none of these can't be read.
+ *
+ * Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html, of which tests of malformed requests are a part.
+ *
+ * @throws ApiError SerializationException
+ */
+function checkInteger({ type }: Constraint, value: unknown, path: string): void {
+  if (typeof value !== 'number' || (type !== 'integer' && type !== 'long')) return;
+  const largest = type === 'integer' ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER;
+  if (Number.isInteger(value) && value <= largest && value >= -largest - 1) return;
+  const what = type === 'integer' ? 'an integer of 32 bits' : 'an integer of 64 bits';
+  throw new ApiError('SerializationException', `The value of ${path} is not ${what}.`);
+}
+
+/** An answer is no place for what somebody sent by the megabyte. */
+function shorten(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
 }
 
 /** A value as AWS's messages print it. */

@@ -24,6 +24,9 @@ export function readDocument(body: RequestBody): Record<string, unknown> {
   return document;
 }
 
+/** The last moment that a date can be, in seconds since the epoch. */
+const LAST_SECOND = 8.64e12;
+
 /** @param path of the structure, for messages; empty for the document itself. */
 export function readStructure(
   structure: Structure,
@@ -59,6 +62,7 @@ export function readValue(shape: Shape, value: unknown, path: string): unknown {
       return value;
     case 'timestamp':
       if (typeof value !== 'number') throw wrongType(path, 'a number of seconds');
+      if (!(Math.abs(value) <= LAST_SECOND)) throw wrongType(path, 'a number of seconds that is a date');
       return new Date(value * 1000);
     case 'blob':
       if (value instanceof LongString && value.decoded !== undefined) return value.decoded;
