@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { ApiError } from '@hearth/protocol';
+import { hashText } from './hash-text.ts';
 import { signatureMismatch } from './mismatch.ts';
 import type { SigningKey } from './signing-key.ts';
 
@@ -95,7 +96,7 @@ function checkTrailer(
   }
   if (signing !== undefined) {
     const canonical = [...fields].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}:${value}\n`);
-    const digest = hash('sha256', Buffer.from(canonical.join(''), 'latin1'));
+    const digest = hashText(canonical.join(''));
     const toSign = `AWS4-HMAC-SHA256-TRAILER\n${signing.timestamp}\n${signing.scope}\n${previous}\n${digest}`;
     if (signature === undefined || !signing.key.verify(toSign, signature)) throw signatureMismatch();
   }

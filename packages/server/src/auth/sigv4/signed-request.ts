@@ -6,6 +6,7 @@ import { canonicalHeaders, canonicalPath, canonicalQuery, normalizePath } from '
 import { decodeChunks } from './chunks.ts';
 import type { Claim } from './claim.ts';
 import { ALGORITHM } from './claim.ts';
+import { hashText } from './hash-text.ts';
 import { signatureMismatch } from './mismatch.ts';
 import type { Scope } from './scope.ts';
 import type { SignedHeaders } from './signed-headers.ts';
@@ -88,7 +89,7 @@ export class SignedRequest implements Admission {
       `${request.method}\n${canonicalPath(this.#path)}\n` +
       `${canonicalQuery(this.#query, claim.presigned ? 'X-Amz-Signature' : undefined)}\n` +
       `${canonicalHeaders(request, signedHeaders.names, repeated)}\n${signedHeaders.text}\n${payloadHash}`;
-    const digest = hash('sha256', Buffer.from(canonical, 'latin1'));
+    const digest = hashText(canonical);
     if (!key.verify(`${ALGORITHM}\n${claim.timestamp}\n${scope.text}\n${digest}`, claim.signature)) {
       throw signatureMismatch();
     }
