@@ -10,22 +10,28 @@ import { clientWith, type Keys, newAccount, operate } from './testing/operator.t
 /** Echoes its event, or does what it is told with its own credentials. */
 const CODE = `
 import { LambdaClient, InvokeCommand } from '@aws-sdk/client-lambda';
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { STSClient, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 export const handler = async (event) => {
   if (event.show) return Object.fromEntries(event.show.map((name) => [name, process.env[name] ?? null]));
   if (event.whoami) return (await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn;
   if (event.scan) {
-    // Whatever this sandbox can read of processes, for anything that looks like another's credentials.
+    // A process of its own, to show that the scan finds what is there.
+    const planted = spawn('/bin/sleep', ['10'], { env: { PLANTED: event.plant } });
+    await new Promise((resolve) => planted.once('spawn', resolve));
+    // Whatever this sandbox can read of processes, for another's credentials.
+    const wanted = [...event.scan, event.plant];
     const found = [];
     for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name))) {
       for (const file of ['environ', 'cmdline']) {
         try {
           const text = fs.readFileSync('/proc/' + pid + '/' + file, 'latin1');
-          found.push(...event.scan.filter((secret) => text.includes(secret)));
+          found.push(...wanted.filter((secret) => text.includes(secret)));
         } catch {}
       }
     }
+    planted.kill('SIGKILL');
     return found;
   }
   if (event.get) {
@@ -275,10 +281,9 @@ print(json.dumps([json.load(answer['Payload']), client.list_tags(Resource=arn)['
     it('X20, N4: no other sandbox sees them, and nobody finds them, or any other secret, on the disk or in a log', async () => {
       await create(one, 'neighbour');
       const secrets = [session.secretAccessKey, session.sessionToken!, one.secretAccessKey, two.secretAccessKey];
-      assert.deepEqual(await invoke(one, { scan: secrets }, 'neighbour'), []);
-      // It does find its own.
       const own = await invoke(one, { show: ['AWS_SESSION_TOKEN'] }, 'neighbour');
-      assert.deepEqual(await invoke(one, { scan: [own.AWS_SESSION_TOKEN] }, 'neighbour'), [own.AWS_SESSION_TOKEN]);
+      assert.notEqual(own.AWS_SESSION_TOKEN, session.sessionToken);
+      assert.deepEqual(await invoke(one, { scan: secrets, plant: 'planted' }, 'neighbour'), ['planted']);
       secrets.push('kept-in-the-dark', own.AWS_SESSION_TOKEN);
       const files = fs
         .readdirSync(hearth.dataDirectory, { recursive: true, withFileTypes: true })

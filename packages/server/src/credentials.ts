@@ -82,20 +82,24 @@ export class ServerCredentials implements AsyncDisposable {
    */
   static async open(options: CredentialsOptions): Promise<ServerCredentials> {
     const masterKey = MasterKey.open(options.data, options.environment);
-    const store = new SealedAccountStore(
-      await SqliteAccountStore.open(join(options.data, 'accounts.db')),
-      masterKey.ring,
+    await using opened = new AsyncDisposableStack();
+    const store = opened.use(
+      new SealedAccountStore(await SqliteAccountStore.open(join(options.data, 'accounts.db')), masterKey.ring),
     );
-    const accounts = await Accounts.open({
-      store,
-      now: Date.now,
-      repeat: (milliseconds, callback) => {
-        const timer = setInterval(callback, milliseconds).unref();
-        return { [Symbol.dispose]: () => clearInterval(timer) };
-      },
-      onError: options.onError,
-    });
-    return new ServerCredentials(options, masterKey, store, accounts);
+    const accounts = opened.use(
+      await Accounts.open({
+        store,
+        now: Date.now,
+        repeat: (milliseconds, callback) => {
+          const timer = setInterval(callback, milliseconds).unref();
+          return { [Symbol.dispose]: () => clearInterval(timer) };
+        },
+        onError: options.onError,
+      }),
+    );
+    const credentials = new ServerCredentials(options, masterKey, store, accounts);
+    opened.move();
+    return credentials;
   }
 
   /** A store of functions whose environment variables are sealed. What is not sealed with the current key now is. */

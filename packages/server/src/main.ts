@@ -75,6 +75,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // A closed terminal must not end the server.
   process.stderr.on('error', () => {});
 
+  // Closed again where the start fails: threads and the spawner would keep the process alive.
+  await using opened = new AsyncDisposableStack();
   // Before anything is started that could inherit what is secret in the environment.
   const credentials = await ServerCredentials.open({
     mode: options.auth,
@@ -84,10 +86,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sessionMs: settings.sessionMs,
     onError: (error) => log.error({ error }, 'in the background'),
   });
+  opened.use(credentials);
   const spawnerProcess = startSpawner(data, user.uid);
   const spawnerEnded = once(spawnerProcess, 'exit');
   const spawner = new SpawnerClient(spawnerProcess.stdio[3] as unknown as Duplex);
-  const metadata = await SqliteMetadataStore.open(join(data, 'functions.db'));
+  opened.defer(async () => {
+    spawner[Symbol.dispose]();
+    await spawnerEnded;
+  });
+  const metadata = opened.use(await SqliteMetadataStore.open(join(data, 'functions.db')));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
   const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
   const archive = new StoredLogs(logs);
@@ -119,6 +126,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await listen(http, options.port, options.host);
   giveDirectory(data, user);
   becomeUser(user);
+  // From here on it is shut down in order.
+  opened.move();
 
   const serverLog = (level: 'info' | 'warn' | 'error', message: string): void => log[level](message);
   const provider = new LocalProvider({
