@@ -32,6 +32,7 @@ has mount || need mount
 if [ "${1:-}" = test ]; then
   has curl || need curl
   has nft || need nftables
+  has openssl || need openssl
   # Debian's own, whatever a user's pip has put in front of them.
   [ -x /usr/bin/aws ] || need awscli
   /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||

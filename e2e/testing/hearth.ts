@@ -18,7 +18,7 @@ export const ROLE = 'arn:aws:iam::000000000000:role/any';
 
 export interface HearthOptions {
   /** Settings as in a configuration file. */
-  settings?: Record<string, number>;
+  settings?: Record<string, number | string[]>;
   /** A directory to use again, with what an earlier server left in it. */
   data?: string;
   /** The `hearth` command of another checkout. */
@@ -122,7 +122,7 @@ export class Hearth implements AsyncDisposable {
         ...settings,
       }),
     );
-    await waitUntilFunctionActiveV2({ client, maxWaitTime: 30, minDelay: 0.05 }, { FunctionName: name });
+    await waitUntilFunctionActiveV2({ client, maxWaitTime: 90, minDelay: 0.05 }, { FunctionName: name });
   }
 
   async invoke(name: string, event: unknown = {}, account?: string): Promise<Answer> {
@@ -196,12 +196,15 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A zip file. A value that is a directory's path ending in `/` is packed with all that is below it. */
+/** A zip file. A value that is a directory's path ending in `/` is packed with all that is below it; a script (`#!`) may be executed. */
 export async function zipOf(files: Record<string, string | Buffer>): Promise<Buffer> {
   const zip = new ZipFile();
   for (const [name, content] of Object.entries(files)) {
     if (name.endsWith('/')) addDirectory(zip, String(content), name);
-    else zip.addBuffer(Buffer.from(content), name);
+    else
+      zip.addBuffer(Buffer.from(content), name, {
+        mode: content.slice(0, 2).toString() === '#!' ? 0o100755 : 0o100644,
+      });
   }
   zip.end();
   const parts: Buffer[] = [];

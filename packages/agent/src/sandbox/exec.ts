@@ -1,5 +1,6 @@
 import { cpuShare, type FunctionSpec } from '@hearth/protocol';
 import { heapLimitMb, semiSpaceMb } from '../zygote/heap-sizes.ts';
+import { turnedOff } from '../zygote/experimental.ts';
 import type { ExecOrder } from '../zygote/orders.ts';
 
 /** Runs in the runtime's place, with its command line for arguments. */
@@ -46,11 +47,14 @@ export function execOrder(spec: FunctionSpec, canFork: boolean): { order: ExecOr
   return { order: { options: runtimeOptions(spec) }, reason };
 }
 
-/** Heap limits that suit the function's memory, unless it sets them itself; a single processor's worth of threads where it has no more. */
-function runtimeOptions({ memoryMb, environment }: FunctionSpec): string[] {
-  const own = (environment['NODE_OPTIONS'] ?? '').replaceAll('_', '-');
-  const options = [`--max-old-space-size=${heapLimitMb(memoryMb)}`, `--max-semi-space-size=${semiSpaceMb(memoryMb)}`];
+/** Heap limits that suit the function's memory; a single processor's worth of threads where it has no more; what AWS turns off. */
+function runtimeOptions({ memoryMb, environment, runtime }: FunctionSpec): string[] {
+  const own = environment['NODE_OPTIONS'] ?? '';
+  const options = ['--no-warnings', ...turnedOff(runtime, own)];
   if (cpuShare(memoryMb) <= 1) options.push('--v8-pool-size=1');
-  // What stands on the command line would win over NODE_OPTIONS.
-  return [...options.filter((option) => !own.includes(option.slice(0, option.indexOf('=')))), '--no-warnings'];
+  // What stands on the command line would win over NODE_OPTIONS. As on AWS, who sets one of these has V8's own default for the other.
+  if (!/--max[-_](old|semi)[-_]space[-_]size/.test(own)) {
+    options.push(`--max-old-space-size=${heapLimitMb(memoryMb)}`, `--max-semi-space-size=${semiSpaceMb(memoryMb)}`);
+  }
+  return options;
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { turnedOff } from './experimental.ts';
 import { LEAST_SEMI_SPACE_MB } from './heap-sizes.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
 
@@ -51,11 +52,11 @@ export class ZygoteClient implements Disposable {
   readonly #sandboxes = new Map<number, string>();
   readonly #warm = Promise.withResolvers<void>();
 
-  /** @param node path of the Node binary. @param program path of the zygote's bundle. */
-  constructor(node: string, program: string, paths: ZygotePaths, listener: ZygoteListener) {
+  /** @param program path of the zygote's bundle. */
+  constructor(program: string, paths: ZygotePaths, listener: ZygoteListener) {
     this.#listener = listener;
     const stdio = ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'] as const;
-    this.#process = spawn(node, [...ZYGOTE_FLAGS, program], {
+    this.#process = spawn(paths.node, [...ZYGOTE_FLAGS, ...turnedOff(paths.runtime), program], {
       stdio: [...stdio],
       argv0: 'node',
       env: {

@@ -60,7 +60,6 @@ export class Zygotes {
     const { paths, onDead, onGone } = this.#options;
     const node = this.nodeOf(runtime);
     const zygote = new ZygoteClient(
-      node,
       PROGRAM,
       { ...paths, runtime, node },
       {

@@ -1,6 +1,5 @@
 import type { InitMessage } from '@hearth/protocol';
 import { isCallbackHandler } from './callbacks.ts';
-import { replaceEnvironment } from './environment.ts';
 import { loadHandler, type Handler } from './load-handler.ts';
 import { installModulePaths } from './module-paths.ts';
 import { CallbackHandlerDeprecatedError } from './runtime-errors.ts';
@@ -8,12 +7,11 @@ import { CallbackHandlerDeprecatedError } from './runtime-errors.ts';
 const TASK_ROOT = '/var/task';
 
 /**
- * Turns the process into the function's: its environment, its folder, its modules, its handler.
+ * Turns the process, which has the function's environment, into the function's: its folder, its modules, its handler.
  *
  * @throws what stops the function from loading; its caller's to report.
  */
 export async function becomeFunction(message: InitMessage): Promise<Handler> {
-  replaceEnvironment(process.env, message.environment);
   installModulePaths(process.env);
   const root = process.env['LAMBDA_TASK_ROOT'] ?? TASK_ROOT;
   process.chdir(root);

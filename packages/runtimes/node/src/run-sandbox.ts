@@ -1,10 +1,11 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { CAUGHT_SIGNALS, Kind, OWN_ACCORD, statusOfSignal } from '@hearth/protocol';
+import { CAUGHT_SIGNALS, type InitMessage, Kind, OWN_ACCORD, statusOfSignal } from '@hearth/protocol';
 import { becomeFunction } from './become-function.ts';
 import { Connection } from './connection.ts';
 import type { LogMethods } from './console.ts';
 import { watchForCrashes } from './crash.ts';
+import { replaceEnvironment } from './environment.ts';
 import { FunctionLog } from './function-log.ts';
 import { renewIdentity } from './identity.ts';
 import { LogOutput } from './log-output.ts';
@@ -34,7 +35,10 @@ export interface SandboxOptions {
  */
 export function runSandbox(options: SandboxOptions): void {
   renewIdentity(options.seed, options.pid);
-  serve(options.fd, options.exit, options.limitMemory);
+  serve(options.fd, options.exit, ({ environment, memoryMb }) => {
+    options.limitMemory?.(memoryMb);
+    replaceEnvironment(process.env, environment);
+  });
   if (options.spare === true) {
     rehearseLoading().catch((error: Error) => {
       writeSync(2, `hearth runtime: ${error.message}\n`);
@@ -43,8 +47,13 @@ export function runSandbox(options: SandboxOptions): void {
   }
 }
 
-/** Serves the frames on `fd` in this process, whose identity is its own already. */
-export function serve(fd: number, exit: (code: number) => never, limitMemory?: (memoryMb: number) => void): void {
+/**
+ * Serves the frames on `fd` in this process, whose identity is its own already.
+ *
+ * @param prepare what the process lacks of the function's, before anything of it is loaded. One that was started for it has it: the
+ * function's environment, and what a wrapper has made of that.
+ */
+export function serve(fd: number, exit: (code: number) => never, prepare?: (message: InitMessage) => void): void {
   const connection = new Connection((onread) => new Socket({ fd, onread }), {
     frame: (kind, stream, payload) => session.frame(kind, stream, payload),
     closed: (error) => {
@@ -76,7 +85,7 @@ export function serve(fd: number, exit: (code: number) => never, limitMemory?: (
     flush: () => log.flush(),
     init: (message) => {
       log.become(message.runtime, message.environment);
-      limitMemory?.(message.memoryMb);
+      prepare?.(message);
       return becomeFunction(message);
     },
     exit: (code) => process.exit(code),

@@ -98,7 +98,8 @@ export class SandboxPeer implements AsyncDisposable {
     server.close();
     const child = spawn(process.execPath, [...(options.execArgv ?? []), options.script ?? EXEC], {
       stdio: ['ignore', 'pipe', 'pipe', theirs],
-      env: { HEARTH_FD: '3' },
+      // As agents start it: in the function's environment.
+      env: { ...environmentOf(options, join(directory, 'task')), HEARTH_FD: '3' },
     });
     theirs.destroy();
     return new SandboxPeer(directory, options, ours, child);
@@ -119,7 +120,7 @@ export class SandboxPeer implements AsyncDisposable {
       encodeJson(Kind.init, 0, {
         runtime: this.#options.runtime ?? 'nodejs26.x',
         handler: this.#options.handler ?? 'index.handler',
-        environment: { PATH: '/usr/bin:/bin', LAMBDA_TASK_ROOT: this.root, ...this.#options.environment },
+        environment: environmentOf(this.#options, this.root),
         functionName: 'fn',
         version: '$LATEST',
         memoryMb: 128,
@@ -241,4 +242,8 @@ export class SandboxPeer implements AsyncDisposable {
   get pendingLog(): string {
     return this.#log;
   }
+}
+
+function environmentOf({ environment }: PeerOptions, root: string): Record<string, string> {
+  return { PATH: '/usr/bin:/bin', LAMBDA_TASK_ROOT: root, ...environment };
 }
