@@ -33,9 +33,10 @@ describe('a function', () => {
   }
 
   describe('sees', () => {
+    // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     it("AWS's variables and its own", async () => {
       const environment = await answer('variables', 'return process.env', {
-        Environment: { Variables: { COLOUR: 'red', EMPTY: '' } },
+        Environment: { Variables: { COLOUR: 'red', EMPTY: '', AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR' } },
         MemorySize: 192,
       });
       const stream = environment.AWS_LAMBDA_LOG_STREAM_NAME;
@@ -50,10 +51,13 @@ describe('a function', () => {
         AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
         AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/variables',
         AWS_REGION: 'us-east-1',
+        AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR',
+        AWS_XRAY_DAEMON_ADDRESS: '169.254.100.1:2000',
         COLOUR: 'red',
         EMPTY: '',
         LAMBDA_RUNTIME_DIR: '/var/runtime',
         LAMBDA_TASK_ROOT: '/var/task',
+        LANG: 'en_US.UTF-8',
         TZ: ':UTC',
       })) {
         assert.equal(environment[name], value, name);

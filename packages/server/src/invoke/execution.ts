@@ -276,8 +276,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #startLine(): string {
     const { requestId, spec } = this.invocation;
     const { clock } = this.#host;
-    const startedAt = clock.wallTime() - (clock.now() - this.#startedAt);
-    return this.#platform.start(requestId, spec.version, this.#trace, startedAt);
+    const ago = this.#startedAt === 0 ? 0 : clock.now() - this.#startedAt;
+    return this.#platform.start(requestId, spec.version, this.#trace, clock.wallTime() - ago);
   }
 
   /** The header that the platform's lines show. */
