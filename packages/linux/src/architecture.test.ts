@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { architecture, architectureOf } from './architecture.ts';
 
@@ -21,7 +22,21 @@ const HEADERS = {
 /** Names that differ only in the generic list. */
 const GENERIC_NAMES: Readonly<Record<string, string>> = { newfstatat: 'fstatat' };
 
+/** Places that run machine-near code; what a number of theirs would look like. */
+const PLACES = ['linux', 'agent', 'spawner', 'runtimes/node', 'protocol'];
+const OF_AN_ARCHITECTURE = /\b0xc000003e\b|\b0xc00000b7\b|__NR_|\bSYS_[a-z]\w* =|process\.arch\b|syscall\w*\(\s*\d+,/;
+
 describe('the table of architectures', () => {
+  it('is the only place that knows them', () => {
+    const packages = join(import.meta.dirname, '../..');
+    const files = PLACES.flatMap((place) => fs.globSync(join(packages, place, 'src/**/*.ts'))).filter(
+      (path) => !/architecture(\.test)?\.ts$/.test(path),
+    );
+    assert.ok(files.length > 100);
+    const knowing = files.filter((path) => OF_AN_ARCHITECTURE.test(fs.readFileSync(path, 'utf8')));
+    assert.deepEqual(knowing, []);
+  });
+
   it('has the same calls for both, but for those that arm64 never had', () => {
     const only = (here: typeof X64, there: typeof X64): string[] =>
       Object.keys(here.syscalls).filter((name) => !(name in there.syscalls));

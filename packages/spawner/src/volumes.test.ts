@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { CLONE_NEWNS, hasLoopDevices, MS_PRIVATE, setPropagation, unshare } from '@hearth/linux';
-import { DiskVolumes } from './volumes.ts';
+import { DiskVolumes, MemoryVolumes, type Volumes } from './volumes.ts';
 
 const MB = 1024 * 1024;
 
@@ -17,8 +17,12 @@ function lacks(): string | false {
 class Place implements Disposable {
   readonly directory = fs.mkdtempSync(join(tmpdir(), 'hearth-volumes-'));
   readonly files = join(this.directory, 'files');
-  readonly volumes = new DiskVolumes(this.files);
+  readonly volumes: Volumes;
   readonly target = join(this.directory, 'tmp');
+
+  constructor(kind: 'ext4' | 'tmpfs' = 'ext4') {
+    this.volumes = kind === 'ext4' ? new DiskVolumes(this.files) : new MemoryVolumes();
+  }
 
   fill(name: string, megabytes: number): void {
     const file = fs.openSync(join(this.target, name), 'w');
@@ -44,37 +48,39 @@ describe('a volume', { skip: lacks() }, () => {
     setPropagation(MS_PRIVATE);
   });
 
-  it('is an empty filesystem in which everybody may write, and nobody run as another', () => {
-    using place = new Place();
-    place.volumes.mount(place.target, 16);
-    assert.deepEqual(fs.readdirSync(place.target), []);
-    assert.equal(fs.statSync(place.target).mode & 0o7777, 0o1777);
-    const line = fs
-      .readFileSync('/proc/thread-self/mounts', 'latin1')
-      .split('\n')
-      .find((one) => one.includes(place.target));
-    assert.match(line!, / ext4 rw,nosuid,nodev,noatime/);
-  });
+  for (const kind of ['ext4', 'tmpfs'] as const) {
+    it(`of ${kind} is an empty filesystem in which everybody may write, and nobody run as another`, () => {
+      using place = new Place(kind);
+      place.volumes.mount(place.target, 16);
+      assert.deepEqual(fs.readdirSync(place.target), []);
+      assert.equal(fs.statSync(place.target).mode & 0o7777, 0o1777);
+      const line = fs
+        .readFileSync('/proc/thread-self/mounts', 'latin1')
+        .split('\n')
+        .find((one) => one.includes(place.target));
+      assert.match(line!, new RegExp(` ${kind} rw,nosuid,nodev,noatime`));
+    });
 
-  it('holds what was promised, then answers that it is full', () => {
-    using place = new Place();
-    place.volumes.mount(place.target, 16);
-    place.fill('all', 16);
-    assert.throws(() => place.fill('more', 4), { code: 'ENOSPC' });
-    assert.equal(fs.statSync(join(place.target, 'all')).size, 16 * MB);
-  });
+    it(`of ${kind} holds what was promised, then answers that it is full`, () => {
+      using place = new Place(kind);
+      place.volumes.mount(place.target, 16);
+      place.fill('all', 16);
+      assert.throws(() => place.fill('more', 4), { code: 'ENOSPC' });
+      assert.equal(fs.statSync(join(place.target, 'all')).size, 16 * MB);
+    });
 
-  it('is replaced by an empty one where one is mounted already', () => {
-    using place = new Place();
-    place.volumes.mount(place.target, 16);
-    fs.writeFileSync(join(place.target, 'secret'), 'of the last sandbox');
-    place.volumes.mount(place.target, 32);
-    assert.deepEqual(fs.readdirSync(place.target), []);
-    place.fill('more', 32);
-    place.volumes.unmount(place.target);
-    assert.deepEqual(fs.readdirSync(place.target), []);
-    place.volumes.unmount(place.target);
-  });
+    it(`of ${kind} is replaced by an empty one where one is mounted already`, () => {
+      using place = new Place(kind);
+      place.volumes.mount(place.target, 16);
+      fs.writeFileSync(join(place.target, 'secret'), 'of the last sandbox');
+      place.volumes.mount(place.target, 32);
+      assert.deepEqual(fs.readdirSync(place.target), []);
+      place.fill('more', 32);
+      place.volumes.unmount(place.target);
+      assert.deepEqual(fs.readdirSync(place.target), []);
+      place.volumes.unmount(place.target);
+    });
+  }
 
   it('leaves no file and no device behind, and takes no more of the disk than is written', () => {
     using place = new Place();
