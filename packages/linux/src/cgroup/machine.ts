@@ -54,10 +54,10 @@ export function cgroupAt(version: 1 | 2, directory: string): Cgroup {
 function groupToUse(root: string, self: string): string {
   const own = ownGroup(root, self);
   // What a service manager has handed to us comes first: then its limits hold for functions too.
-  const candidates = own !== root && isDelegated(own) ? [own, root] : [root, own];
+  const candidates = [...new Set(own !== root && isDelegated(own) ? [own, root] : [root, own])];
   const found = candidates.find(isWritable);
   if (found === undefined) {
-    throw new Error(`neither ${candidates.join(' nor ')} lets this user make control groups: run \`hearth doctor\``);
+    throw new Error(`this user may make no control groups in ${candidates.join(' or ')}: run \`hearth doctor\``);
   }
   const lacking = V2_CONTROLLERS.filter((name) => !controllersOf(found).includes(name));
   if (lacking.length > 0) throw new Error(`${found} was not handed ${lacking.join(', ')}: run \`hearth doctor\``);
