@@ -20,6 +20,8 @@ mount --make-rprivate / 2>/dev/null || true
 mkdir -p "$work"
 mount -t tmpfs -o mode=700,size=6g hearth-guest "$work"
 mkdir "$work/share"
+# The server of files writes its process id there.
+mount -t tmpfs hearth-guest /run
 cat >"$work/initramfs"
 
 # The machine's own files, as they are, read-only whatever the guest does.
