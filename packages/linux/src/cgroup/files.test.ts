@@ -124,7 +124,10 @@ describe('the group to make groups in', () => {
     fs.rmSync(join(files.directory, 'cgroup.subtree_control'));
     assert.throws(() => find(files, '/user/session'), /user\/session was not handed cpu: run `hearth doctor`/);
     fs.rmSync(join(files.directory, 'user/session/cgroup.procs'));
-    assert.throws(() => find(files, '/user/session'), /this user may make no control groups in \S+ or \S+user\/session: run `hearth doctor`/);
+    assert.throws(
+      () => find(files, '/user/session'),
+      /this user may make no control groups in \S+ or \S+user\/session: run `hearth doctor`/,
+    );
   });
 
   it('is of version 1 where version 2 has no controllers', () => {
