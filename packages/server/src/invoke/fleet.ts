@@ -40,7 +40,7 @@ export interface FleetOptions {
   readonly slots?: number;
   /** Sandboxes in one instance, idle ones included; 1,000 if absent. */
   readonly maxSandboxes?: number;
-  /** What agent, zygote and spares of an instance use; 192 if absent. */
+  /** What agent, zygotes and spares of an instance use; 192 if absent: 80 were measured with one runtime, 160 with all three. */
   readonly overheadMb?: number;
   /** 5 if absent; 0 is exact. */
   readonly freezeAfterMs?: number;
