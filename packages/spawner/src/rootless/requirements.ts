@@ -14,17 +14,13 @@ export class Lack extends Error {
   }
 }
 
+const KINDS = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
+
 /** The namespaces in which the user is root. The user itself is root there, and has the users of /etc/subuid beside. */
-export const NAMESPACES = [
-  '--user',
-  '--map-root-user',
-  '--map-auto',
-  '--mount',
-  '--pid',
-  '--fork',
-  '--kill-child=KILL',
-  '--mount-proc',
-];
+export const NAMESPACES = ['--user', '--map-root-user', '--map-auto', ...KINDS];
+
+/** A trial takes a moment. */
+const TRIAL_LIMIT_MS = 10_000;
 
 /** @throws Lack for the first thing that is missing. */
 export function checkRequirements(): void {
@@ -37,12 +33,18 @@ export function checkRequirements(): void {
       );
     }
   }
-  // The kernel, its settings and security modules have many ways to refuse; only trying tells.
-  const { error, status, stderr } = spawnSync('unshare', [...NAMESPACES, '--net', 'true'], { encoding: 'utf8' });
-  if (error !== undefined)
-    throw new Lack('there is no unshare, which makes namespaces', 'sudo apt-get install -y util-linux');
-  if (status !== 0)
-    throw new Lack(`this user may not make namespaces: ${stderr.trim().split('\n')[0]}`, namespacesHint(stderr));
+  // The kernel, its settings and security modules have many ways to refuse; only trying tells. First without the further users: where namespaces
+  // are refused, `--map-auto` leaves a helper that waits for ever.
+  for (const namespaces of [['--user', '--map-root-user', ...KINDS], NAMESPACES]) {
+    const trial = spawnSync('unshare', [...namespaces, '--net', 'true'], { encoding: 'utf8', timeout: TRIAL_LIMIT_MS });
+    if ((trial.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+      throw new Lack('there is no unshare, which makes namespaces', 'sudo apt-get install -y util-linux');
+    }
+    if (trial.status !== 0) {
+      const said = trial.stderr.trim().split('\n')[0] ?? '';
+      throw new Lack(`this user may not make namespaces: ${said}`, namespacesHint(trial.stderr));
+    }
+  }
 }
 
 /** Whether a program is on the path or where administrators' programs are. */
