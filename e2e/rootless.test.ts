@@ -26,6 +26,8 @@ ip link set wan0 up
 ip route add default via 203.0.113.1
 ip -n internet addr add 203.0.113.1/24 dev eth0
 ip -n internet link set eth0 up
+# As udev has them.
+chmod 666 /dev/net/tun
 cd ${ROOT}
 ip netns exec internet node_modules/.bin/node -e "http.createServer((_, answer) => answer.end('from outside')).listen(80)" &
 # This very shell, which is one of another.
