@@ -37,7 +37,7 @@ export function checkRequirements(): void {
   // are refused, `--map-auto` leaves a helper that waits for ever.
   for (const namespaces of [['--user', '--map-root-user', ...KINDS], NAMESPACES]) {
     const trial = spawnSync('unshare', [...namespaces, '--net', 'true'], { encoding: 'utf8', timeout: TRIAL_LIMIT_MS });
-    if (trial.error?.code === 'ENOENT') {
+    if (trial.error !== undefined && 'code' in trial.error && trial.error.code === 'ENOENT') {
       throw new Lack('there is no unshare, which makes namespaces', 'sudo apt-get install -y util-linux');
     }
     if (trial.status !== 0) {
