@@ -100,17 +100,21 @@ export class Sandboxes {
   async place(id: string, spec: FunctionSpec): Promise<void> {
     const started = performance.now();
     this.#placing.add(id);
+    let code: string | undefined;
+    let made: Sandbox | undefined;
     try {
       const cached = this.#code.has(spec.code.sha256);
       const coming = this.#obtain(spec);
-      const code = await this.#codeFor(spec, coming);
+      code = await this.#codeFor(spec, coming);
       const codeReady = performance.now();
       const { sandbox, path, reason } = await coming;
+      made = sandbox;
       if (this.#unwanted.has(id)) {
         this.#kill(sandbox);
         this.#send({ type: 'lost', sandbox: id, reason: 'destroyed while it was made', exit: null, maxMemoryMb: 0 });
         return;
       }
+      if (sandbox.ended) throw new Error('it ended before it could be given its mounts');
       sandbox.id = id;
       sandbox.spec = spec;
       this.#placed.set(id, sandbox);
@@ -132,9 +136,13 @@ export class Sandboxes {
       // Names from the archive stand in it, which may be as long as a frame.
       const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
       this.#placed.delete(id);
+      // The server takes it for lost, and won't end it.
+      if (made !== undefined) this.#kill(made);
       const brokenPackage = error instanceof PackageError;
       this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0, brokenPackage });
     } finally {
+      // Who has its spec lets go of its code at its end.
+      if (code !== undefined && made?.spec === undefined) this.#code.release(spec.code.sha256);
       this.#placing.delete(id);
       this.#unwanted.delete(id);
     }
@@ -167,6 +175,7 @@ export class Sandboxes {
     this.#all.delete(connection);
     this.#placed.delete(sandbox.id);
     sandbox.ended = true;
+    if (sandbox.spec !== undefined) this.#code.release(sandbox.spec.code.sha256);
     // Nobody else holds its mounts any more: the kernel takes them down before this returns, and that takes milliseconds.
     if (sandbox.mounts !== undefined) close(sandbox.mounts);
     sandbox.mounts = undefined;

@@ -26,9 +26,25 @@ function refTo(archive: Buffer): { sha256: string; size: number } {
 class Bench implements Disposable {
   readonly directory = fs.mkdtempSync(join(tmpdir(), 'hearth-cache-'));
   readonly asked: { account: string; sha256: string; sink: TransferSink }[] = [];
-  readonly cache = new CodeCache(this.directory, (account, sha256, sink) => {
-    this.asked.push({ account, sha256, sink });
-  });
+  readonly cache: CodeCache;
+
+  constructor(maxBytes?: number) {
+    this.cache = new CodeCache(
+      this.directory,
+      (account, sha256, sink) => void this.asked.push({ account, sha256, sink }),
+      maxBytes,
+    );
+  }
+
+  /** Has code come and go. @returns its hash. */
+  async fetch(archive: Buffer, release: boolean): Promise<string> {
+    const code = refTo(archive);
+    const coming = this.cache.get(ACCOUNT, code);
+    await this.send(archive);
+    await coming;
+    if (release) this.cache.release(code.sha256);
+    return code.sha256;
+  }
 
   /** The transfer that was asked for last. */
   get sink(): TransferSink {
@@ -184,3 +200,40 @@ for (const archive of [ARCHIVE, LARGE]) {
     await assert.rejects(bench.sink.write(archive.subarray(0, 10)));
   });
 }
+
+test('what nobody holds goes when there is too much, what was used last stays longest', async () => {
+  const archives = Array.from({ length: 4 }, (_, i) => zipOf([{ name: 'a', data: Buffer.alloc(100_000, i) }]));
+  using bench = new Bench(350_000);
+  const held = await bench.fetch(archives[0]!, false);
+  const first = await bench.fetch(archives[1]!, true);
+  const second = await bench.fetch(archives[2]!, true);
+  assert.deepEqual(
+    [held, first, second].map((hash) => bench.cache.has(hash)),
+    [true, true, true],
+  );
+  // Used again, so that the second is the one that has waited for longest.
+  await bench.cache.get(ACCOUNT, refTo(archives[1]!));
+  bench.cache.release(first);
+  const third = await bench.fetch(archives[3]!, true);
+  assert.deepEqual(
+    [held, first, second, third].map((hash) => bench.cache.has(hash)),
+    [true, true, false, true],
+  );
+  for (let tries = 0; tries < 1000 && fs.readdirSync(bench.directory).length > 3; tries++) await fs.promises.stat('/');
+  assert.deepEqual(fs.readdirSync(bench.directory).toSorted(), [held, first, third].toSorted());
+  // It can come again.
+  await bench.fetch(archives[2]!, true);
+  assert.equal(bench.cache.has(second), true);
+});
+
+test('what is held stays, however much it is, and goes once it is let go', async () => {
+  const archives = Array.from({ length: 3 }, (_, i) => zipOf([{ name: 'a', data: Buffer.alloc(100_000, i) }]));
+  using bench = new Bench(1000);
+  const held: string[] = [];
+  for (const archive of archives) held.push(await bench.fetch(archive, false));
+  assert.ok(held.every((hash) => bench.cache.has(hash)));
+  for (const hash of held) {
+    bench.cache.release(hash);
+    assert.equal(bench.cache.has(hash), false);
+  }
+});

@@ -15,15 +15,33 @@ export type Fetch = (account: string, sha256: string, sink: TransferSink) => voi
  */
 const MAX_IN_MEMORY = INITIAL_CREDIT;
 
+/** Bytes of unpacked code that one instance keeps, what its sandboxes use not counted: eight packages of the largest kind. */
+const MAX_BYTES = 2 * 1024 * 1024 * 1024;
+
+interface Entry {
+  readonly directory: Promise<string>;
+  /** Known once it is there. */
+  bytes: number;
+  holders: number;
+}
+
 export class CodeCache {
   readonly #directory: string;
   readonly #fetch: Fetch;
-  readonly #entries = new Map<string, Promise<string>>();
+  readonly #maxBytes: number;
+  /** Least recently used first. */
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #removed = 0;
 
-  /** @param directory on a disk, this instance's alone. */
-  constructor(directory: string, fetch: Fetch) {
+  /**
+   * @param directory on a disk, this instance's alone.
+   * @param maxBytes beyond which code that nobody holds is removed.
+   */
+  constructor(directory: string, fetch: Fetch, maxBytes = MAX_BYTES) {
     this.#directory = directory;
     this.#fetch = fetch;
+    this.#maxBytes = maxBytes;
   }
 
   /** Whether `get` would answer without asking the server. */
@@ -32,20 +50,57 @@ export class CodeCache {
   }
 
   /**
-   * The directory with the unpacked code. However many ask at once, it is fetched once.
+   * The directory with the unpacked code, which is the caller's to use until it calls `release`. However many ask at once, it is
+   * fetched once.
    *
-   * @throws where it can't be fetched, isn't what its hash says, or can't be unpacked; a later call tries again.
+   * @throws where it can't be fetched, isn't what its hash says, or can't be unpacked: nothing is held then, and a later call
+   * tries again.
    */
   get(account: string, code: CodeRef): Promise<string> {
     const known = this.#entries.get(code.sha256);
-    if (known !== undefined) return known;
-    const coming = this.#load(account, code);
-    this.#entries.set(code.sha256, coming);
-    coming.catch(() => this.#entries.delete(code.sha256));
-    return coming;
+    if (known !== undefined) {
+      known.holders++;
+      this.#entries.delete(code.sha256);
+      this.#entries.set(code.sha256, known);
+      return known.directory;
+    }
+    const directory = this.#load(account, code, (bytes) => {
+      entry.bytes = bytes;
+      this.#bytes += bytes;
+      this.#trim();
+    });
+    const entry: Entry = { directory, bytes: 0, holders: 1 };
+    this.#entries.set(code.sha256, entry);
+    directory.catch(() => this.#entries.delete(code.sha256));
+    return directory;
   }
 
-  async #load(account: string, code: CodeRef): Promise<string> {
+  /** One who got it needs it no longer. */
+  release(sha256: string): void {
+    const entry = this.#entries.get(sha256);
+    if (entry === undefined) return;
+    entry.holders--;
+    this.#trim();
+  }
+
+  /** Removes what has not been used for longest, until the rest is small enough or held. */
+  #trim(): void {
+    for (const [sha256, { bytes, holders }] of this.#entries) {
+      if (this.#bytes <= this.#maxBytes) return;
+      if (holders > 0 || bytes === 0) continue;
+      this.#entries.delete(sha256);
+      this.#bytes -= bytes;
+      const directory = join(this.#directory, sha256);
+      // Out of the way at once, in case that it is fetched again; to be gone takes longer.
+      const old = `${directory}.${this.#removed++}.old`;
+      fs.renameSync(directory, old);
+      fs.rm(old, { recursive: true, force: true }, (error) => {
+        if (error !== null) process.stderr.write(`hearth agent: ${old} could not be removed: ${error.message}\n`);
+      });
+    }
+  }
+
+  async #load(account: string, code: CodeRef, onUnpacked: (bytes: number) => void): Promise<string> {
     const directory = join(this.#directory, code.sha256);
     const partial = `${directory}.partial`;
     const file = code.size <= MAX_IN_MEMORY ? undefined : `${directory}.zip`;
@@ -57,8 +112,9 @@ export class CodeCache {
       // It is awaited below, unless what comes first fails.
       archive.catch(() => undefined);
       fs.mkdirSync(partial, 0o755);
-      await unpack(await archive, partial);
+      const bytes = await unpack(await archive, partial);
       fs.renameSync(partial, directory);
+      onUnpacked(bytes);
       return directory;
     } catch (error) {
       failed.abort(error);

@@ -15,6 +15,8 @@ import { ArchiveReader } from './archive-reader.ts';
 const AT_ONCE = 256 * 1024;
 /** As {@link Entry} says it. */
 const STORED = 0;
+/** In which disks give away their bytes. */
+const BLOCK = 4096;
 /** The disk's doing or the machine's, not the archive's. */
 const NOT_ITS_FAULT: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
@@ -27,12 +29,13 @@ interface Archive {
 
 /**
  * @param archive its path, or its bytes.
+ * @returns about how many bytes of the disk it takes.
  * @throws PackageError where it is broken, too large, or would write outside of `target`; the system's error where it could
  * not be written.
  */
-export async function unpack(archive: string | Buffer, target: string): Promise<void> {
+export async function unpack(archive: string | Buffer, target: string): Promise<number> {
   try {
-    await unpackAll(archive, target);
+    return await unpackAll(archive, target);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (error instanceof PackageError || NOT_ITS_FAULT.has(code)) throw error;
@@ -40,17 +43,21 @@ export async function unpack(archive: string | Buffer, target: string): Promise<
   }
 }
 
-async function unpackAll(archive: string | Buffer, target: string): Promise<void> {
+async function unpackAll(archive: string | Buffer, target: string): Promise<number> {
   const opened = await open(archive);
   const { zip, size } = opened;
   try {
     const audit = new PackageAudit(size);
     audit.expect(zip.entryCount);
     const real = new Set([target]);
+    let blocks = 0;
     for await (const entry of entries(zip)) {
       audit.admit(entry);
       await unpackEntry(opened, entry, target, real);
+      // A block for its inode and name, which are smaller, and its data's.
+      blocks += 1 + Math.ceil(entry.uncompressedSize / BLOCK);
     }
+    return (blocks + real.size) * BLOCK;
   } finally {
     zip.close();
   }
