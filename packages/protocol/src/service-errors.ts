@@ -21,8 +21,8 @@ export const SERVICE_ERRORS = {
     LimitExceededException: {
       status: 400,
       fault: 'caller',
-      meaning: 'There are 10,000 log groups of the account in this region.',
-      cure: 'Delete log groups that are no longer needed.',
+      meaning: 'There are 10,000 log groups of the account in this region, or 50,000 log streams in the group.',
+      cure: 'Delete log groups that are no longer needed; streams go with the oldest events.',
     },
     ResourceAlreadyExistsException: {
       status: 400,

@@ -4,6 +4,12 @@ import type { LogGroups } from './log-groups.ts';
 import type { LogArchive, LogOwner, StreamRecord } from './ports.ts';
 import { readToken, writeToken } from './tokens.ts';
 
+/**
+ * Streams of one group that CreateLogStream makes at most; AWS has no such limit. Whoever reads a group has all of its
+ * streams in memory, and an empty one costs next to nothing to make.
+ */
+const MAX_STREAMS = 50_000;
+
 /** Which streams to list, in which order. */
 export interface StreamSelection {
   readonly prefix?: string | undefined;
@@ -17,10 +23,12 @@ export interface StreamSelection {
 export class LogStreams {
   readonly #archive: LogArchive;
   readonly #groups: LogGroups;
+  readonly #maxStreams: number;
 
-  constructor(archive: LogArchive, groups: LogGroups) {
+  constructor(archive: LogArchive, groups: LogGroups, maxStreams = MAX_STREAMS) {
     this.#archive = archive;
     this.#groups = groups;
+    this.#maxStreams = maxStreams;
   }
 
   /** @throws ApiError ResourceNotFoundException for the group or the stream. */
@@ -33,11 +41,17 @@ export class LogStreams {
     return stream;
   }
 
-  /** @throws ApiError ResourceAlreadyExistsException */
+  /** @throws ApiError ResourceAlreadyExistsException, LimitExceededException */
   async create(owner: LogOwner, group: string, name: string): Promise<void> {
     await this.#groups.get(owner, group);
     if ((await this.#archive.stream(owner, group, name)) !== undefined) {
       throw new ApiError('ResourceAlreadyExistsException', 'The specified log stream already exists');
+    }
+    if ((await this.#archive.countStreams(owner, group)) >= this.#maxStreams) {
+      throw new ApiError(
+        'LimitExceededException',
+        `Resource limit exceeded: there are ${this.#maxStreams} log streams.`,
+      );
     }
     if (!(await this.#archive.createStream(owner, group, name))) throw noRoom();
   }

@@ -85,6 +85,8 @@ export interface LogArchive {
   /** By name, in no particular order. */
   streams(owner: LogOwner, group: string): Promise<ReadonlyMap<string, StreamRecord>>;
   stream(owner: LogOwner, group: string, name: string): Promise<StreamRecord | undefined>;
+  /** At least as many streams as a group has, quickly. */
+  countStreams(owner: LogOwner, group: string): Promise<number>;
   /** These three resolve with whether it is on disk; false where there is no room. */
   createStream(owner: LogOwner, group: string, stream: string): Promise<boolean>;
   deleteStream(owner: LogOwner, group: string, stream: string): Promise<boolean>;

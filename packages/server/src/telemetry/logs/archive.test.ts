@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import fc from 'fast-check';
+import { LogGroups } from '../../logs/log-groups.ts';
+import { LogStreams } from '../../logs/log-streams.ts';
 import type { EventKey, EventQuery, StoredEvent } from '../../logs/ports.ts';
 import { StoredLogs } from './archive.ts';
 import { LogStore } from './store.ts';
@@ -271,4 +273,15 @@ test('a long log is searched in slices, with little memory, by two at a time, an
   const first = await archive.read(OWNER, GROUP, { ...ALL, limit: 1, bytes: 1024 * 1024 });
   assert.match(first.events[0]!.message, /^0 /);
   assert.equal(first.more, true);
+});
+
+test('so many streams as a group may have are made, and no more', async () => {
+  const { archive } = open();
+  const groups = new LogGroups(archive, () => now);
+  await groups.create(OWNER, '/streams');
+  const streams = new LogStreams(archive, groups, 3);
+  for (const name of ['a', 'b', 'c']) await streams.create(OWNER, '/streams', name);
+  await assert.rejects(streams.create(OWNER, '/streams', 'd'), { code: 'LimitExceededException' });
+  await groups.create(OWNER, '/other');
+  await streams.create(OWNER, '/other', 'd');
 });

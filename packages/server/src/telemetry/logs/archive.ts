@@ -86,6 +86,12 @@ export class StoredLogs implements LogArchive {
     return recordOf(name, all.get(name));
   }
 
+  async countStreams(owner: LogOwner, group: string): Promise<number> {
+    using _turn = await this.#gate.enter(undefined);
+    const parts = await this.#parts(owner, group, undefined);
+    return parts.reduce((sum, { index }) => sum + index.streams.size, 0);
+  }
+
   createStream(owner: LogOwner, group: string, stream: string): Promise<boolean> {
     return this.#store.append(owner, group, stream, [{ text: '', flags: ENTRY_FLAG.created }]);
   }
