@@ -23,7 +23,10 @@ function buildProgram(): Command {
   add('up', 'start a server, in the foreground; needs root')
     .option('--port <port>', 'port to listen on (default: HEARTH_PORT, else 4566)', (text) => parsePort(text, '--port'))
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--data <dir>', 'where functions and logs are kept (default: HEARTH_DATA, else /var/lib/hearth)')
+    .option(
+      '--data <dir>',
+      'where functions and logs are kept (default: HEARTH_DATA, else /var/lib/hearth, without root ~/.local/share/hearth)',
+    )
     .option('--config <file>', 'JSON file with settings, see docs/reference/configuration.md')
     .addOption(
       new Option('--auth <mode>', 'dev takes any credentials, on loopback only; sigv4 checks signatures')

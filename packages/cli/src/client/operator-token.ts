@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where `hearth up` keeps its data unless it is told otherwise, and the token in it. */
-const DATA_DIRECTORY = '/var/lib/hearth';
+/** Where `hearth up` keeps its data unless it is told otherwise: an ordinary user's, and root's. */
+function dataDirectories(env: NodeJS.ProcessEnv): string[] {
+  if (env.HEARTH_DATA !== undefined) return [env.HEARTH_DATA];
+  return [join(env.XDG_DATA_HOME || join(homedir(), '.local/share'), 'hearth'), '/var/lib/hearth'];
+}
+
 const TOKEN_FILE = 'operator.token';
 
 /**
@@ -15,10 +20,12 @@ export function findOperatorToken(server: URL, env: NodeJS.ProcessEnv): string |
   if (given !== undefined && given !== '') return given;
   // The token of this machine's server is nobody else's business.
   if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(server.hostname)) return undefined;
-  try {
-    return readFileSync(join(env.HEARTH_DATA ?? DATA_DIRECTORY, TOKEN_FILE), 'utf8').trim();
-  } catch {
-    // None there, or not for this user: the server says what it needs.
-    return undefined;
+  for (const directory of dataDirectories(env)) {
+    try {
+      return readFileSync(join(directory, TOKEN_FILE), 'utf8').trim();
+    } catch {
+      // None there, or not for this user: the server says what it needs.
+    }
   }
+  return undefined;
 }
