@@ -34,6 +34,8 @@ class Run {
   readonly failures: string[] = [];
   /** Functions that were made: who signed for it, and its ARN. */
   readonly made = new Map<string, { authorization: string; arn: string }>();
+  /** Log groups that were made, the same. */
+  readonly groups = new Map<string, { authorization: string; name: string }>();
   fiveHundreds = 0;
   failed = 0;
 
@@ -134,7 +136,14 @@ async function one(run: Run, index: number, wire: Wire, port: number): Promise<v
   }
 }
 
-function remember(run: Run, { operation, authorization }: FuzzRequest, { status, body }: WireAnswer): void {
+function remember(run: Run, request: FuzzRequest, { status, body }: WireAnswer): void {
+  const { operation, authorization } = request;
+  if (status === 200 && operation === 'CreateLogGroup') {
+    const sent = request.bytes.subarray(request.bytes.indexOf('\r\n\r\n') + 4).toString();
+    const name = /"logGroupName":("(?:[^"\\]|\\.)*")/.exec(sent)?.[1];
+    if (name !== undefined)
+      run.groups.set(`${authorization} ${name}`, { authorization, name: JSON.parse(name) as string });
+  }
   if (status !== 201 || operation !== 'CreateFunction') return;
   const { FunctionArn: arn } = JSON.parse(body.toString()) as { FunctionArn?: string };
   if (arn !== undefined) run.made.set(`${authorization} ${arn}`, { authorization, arn });
@@ -143,9 +152,21 @@ function remember(run: Run, { operation, authorization }: FuzzRequest, { status,
 /** Deletes all functions that were made. @returns what is left nevertheless. */
 async function cleanUp(run: Run, port: number): Promise<string[]> {
   const wire = new Wire(port);
-  const ask = async (method: string, path: string, authorization: string): Promise<WireAnswer> => {
-    const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization}\r\n\r\n`;
-    const answer = await wire.exchange(Buffer.from(head), method);
+  const ask = async (
+    method: string,
+    path: string,
+    authorization: string,
+    target = '',
+    body = '',
+  ): Promise<WireAnswer> => {
+    const head = [
+      `${method} ${path} HTTP/1.1`,
+      'Host: localhost',
+      `Authorization: ${authorization}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...(target === '' ? [] : [`X-Amz-Target: Logs_20140328.${target}`]),
+    ];
+    const answer = await wire.exchange(Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`), method);
     if (typeof answer === 'string') throw new Error(`${method} ${path}: the connection is ${answer}`);
     return answer;
   };
@@ -158,6 +179,11 @@ async function cleanUp(run: Run, port: number): Promise<string[]> {
     const { body } = await ask('GET', '/2015-03-31/functions/', authorization);
     const { Functions: functions } = JSON.parse(body.toString()) as { Functions: { FunctionArn: string }[] };
     left.push(...functions.map(({ FunctionArn: arn }) => arn).filter((arn) => !arn.endsWith(':echo')));
+  }
+  for (const { authorization, name } of run.groups.values()) {
+    const answer = await ask('POST', '/', authorization, 'DeleteLogGroup', JSON.stringify({ logGroupName: name }));
+    const gone = answer.status === 200 || answer.body.includes('ResourceNotFoundException');
+    if (!gone) left.push(`log group ${name} (${answer.status} ${answer.body.toString()})`);
   }
   wire.close();
   return left;

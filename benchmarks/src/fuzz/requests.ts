@@ -78,10 +78,11 @@ export function generate(seed: number, index: number): FuzzRequest {
 /** The operations that do something; the others are only answered by name. */
 const BUILT = OPERATIONS.filter(
   ({ name }) =>
-    name === 'GetCallerIdentity' ||
     /^(Create|Delete|Get|List|Update)Functions?(Code|Configuration|Concurrency)?$/.test(name) ||
-    /^(PutFunctionConcurrency|Invoke|TagResource|UntagResource|ListTags|GetAccountSettings)$/.test(name) ||
-    /^(DescribeLog(Groups|Streams)|GetLogEvents|FilterLogEvents)$/.test(name),
+    /^(PutFunctionConcurrency|Invoke|GetAccountSettings|(Tag|Untag)(Resource|LogGroup))$/.test(name) ||
+    /^((Create|Delete)Log(Group|Stream)|DescribeLog(Groups|Streams)|(Get|Filter|Put)LogEvents)$/.test(name) ||
+    /^((Put|Delete)RetentionPolicy|ListTags(ForResource|LogGroup)?)$/.test(name) ||
+    /^(GetCallerIdentity|AssumeRole|GetSessionToken)$/.test(name),
 );
 
 function messageOf(random: Random, operation: Operation, temper: Temper, authorization: string): Message {

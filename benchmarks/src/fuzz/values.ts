@@ -45,6 +45,13 @@ const VALID: Readonly<Record<string, (random: Random) => unknown>> = {
   Publish: () => false,
   logGroupName: (random) => `/aws/lambda/${random.pick(NAMES)}`,
   logStreamName: () => '2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef',
+  logEvents: (random) =>
+    Array.from({ length: 1 + random.below(3) }, (_, index) => ({ timestamp: Date.now() + index, message: 'm' })),
+  retentionInDays: (random) => random.pick([1, 3, 5, 30]),
+  resourceArn: (random) => `arn:aws:logs:us-east-1:${ACCOUNT}:log-group:/aws/lambda/${random.pick(NAMES)}`,
+  RoleArn: () => `arn:aws:iam::${ACCOUNT}:role/fuzz`,
+  RoleSessionName: () => 'fuzz',
+  DurationSeconds: (random) => 900 + random.below(2_700),
   limit: (random) => 1 + random.below(50),
 };
 

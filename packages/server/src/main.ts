@@ -22,6 +22,7 @@ import { SpawnerClient } from './instances/local/spawner-client.ts';
 import { createFleet } from './invoke/fleet.ts';
 import { Logs } from './logs/logs.ts';
 import type { OpenRecord, RecordSink } from './invoke/ports.ts';
+import { connectionsThatFit } from './open-files.ts';
 import { becomeUser, giveDirectory, serverUser, startedAsRoot } from './privileges.ts';
 import { networkSettings } from './runtimes/npm.ts';
 import { Runtimes } from './runtimes/runtimes.ts';
@@ -122,7 +123,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const sweep = setInterval(() => {
     archive.expire(Date.now()).catch((error: unknown) => log.error({ error }, 'old logs cannot be removed'));
   }, LOG_SWEEP_MS).unref();
-  const http = createHttpServer(settings);
+  const maxConnections = connectionsThatFit(settings.maxConnections);
+  if (maxConnections < settings.maxConnections) {
+    log.warn(`only ${maxConnections} connections fit into the limit of open files. Hint: raise it (ulimit -n).`);
+  }
+  const http = createHttpServer({ ...settings, maxConnections });
   await listen(http, options.port, options.host);
   giveDirectory(data, user);
   becomeUser(user);
