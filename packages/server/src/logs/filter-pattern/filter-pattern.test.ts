@@ -14,6 +14,12 @@ function matched(pattern: string, messages: readonly string[]): string[] {
   return messages.filter((message) => matches(message));
 }
 
+/** What this process has used so far: other than the time it is not longer where the machine is busy. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 const refused = (error: unknown) => error instanceof ApiError && error.code === 'InvalidParameterException';
 
 describe('T20: terms', () => {
@@ -180,9 +186,9 @@ describe('T20: space-delimited fields', () => {
   test('a long message of marks without partners takes no longer than it is long', () => {
     const matches = parseFilterPattern('[a, b]');
     for (const part of ['[ ', '" ', '[ ]x ', '"x"y ']) {
-      const start = performance.now();
+      const start = processorMs();
       matches(part.repeat(250_000 / part.length));
-      assert.ok(performance.now() - start < 1000, part);
+      assert.ok(processorMs() - start < 2000, part);
     }
   });
 });
@@ -236,13 +242,13 @@ describe('T20: regular expressions', () => {
   test('they take time linear in the text, or are refused', () => {
     const text = `${'a'.repeat(200_000)}!`;
     for (const expression of ['a*a*a*a*a*b', 'a+$', '[ab]*a[ab]{90}c', '.*.*.*x']) {
-      const start = performance.now();
+      const start = processorMs();
       try {
         found(expression, text);
       } catch (error) {
         if (!refused(error)) throw error;
       }
-      assert.ok(performance.now() - start < 2000, expression);
+      assert.ok(processorMs() - start < 4000, expression);
     }
     // Digits of sha-256: no two places in it are followed by the same.
     const digits = Array.from({ length: 400 }, (_, i) => createHash('sha256').update(String(i)).digest('hex')).join('');
