@@ -17,7 +17,7 @@ describe('a function that calls back', () => {
   let hearth: Hearth;
 
   before(async () => {
-    hearth = await Hearth.start();
+    hearth = await Hearth.start({ runtimes: ['nodejs22.x', 'nodejs24.x'] });
   });
 
   after(() => hearth[Symbol.asyncDispose]());

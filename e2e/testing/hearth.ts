@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { InvokeCommand, LambdaClient, waitUntilFunctionActiveV2, CreateFunctionCommand } from '@aws-sdk/client-lambda';
 import type { LambdaClientConfig } from '@aws-sdk/client-lambda';
 import { ZipFile } from 'yazl';
+import { keepRuntimes, seedRuntime } from './runtime-cache.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const HEARTH = join(ROOT, 'packages/cli/bin/hearth');
@@ -19,6 +20,8 @@ export const ROLE = 'arn:aws:iam::000000000000:role/any';
 export interface HearthOptions {
   /** Settings as in a configuration file. */
   settings?: Record<string, number | string[]>;
+  /** Runtimes that it need not fetch, where an earlier test has. */
+  runtimes?: string[];
   /** A directory to use again, with what an earlier server left in it. */
   data?: string;
   /** The `hearth` command of another checkout. */
@@ -62,11 +65,13 @@ export class Hearth implements AsyncDisposable {
     settings = {},
     data,
     flags = [],
+    runtimes = [],
     variables = {},
     command = HEARTH,
   }: HearthOptions = {}): Promise<Hearth> {
     const directory = data ?? fs.mkdtempSync('/var/tmp/hearth-e2e-');
     fs.chmodSync(directory, 0o711);
+    for (const name of runtimes) seedRuntime(name, join(directory, 'data'));
     const config = join(directory, 'config.json');
     fs.writeFileSync(config, JSON.stringify({ instances: 1, slots: 16, ...settings }));
     const port = await freePort();
@@ -122,7 +127,7 @@ export class Hearth implements AsyncDisposable {
         ...settings,
       }),
     );
-    await waitUntilFunctionActiveV2({ client, maxWaitTime: 90, minDelay: 0.05 }, { FunctionName: name });
+    await waitUntilFunctionActiveV2({ client, maxWaitTime: 150, minDelay: 0.05 }, { FunctionName: name });
   }
 
   async invoke(name: string, event: unknown = {}, account?: string): Promise<Answer> {
@@ -170,6 +175,7 @@ export class Hearth implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    keepRuntimes(this.dataDirectory);
     if (!this.#keepData) fs.rmSync(this.data, { recursive: true, force: true });
   }
 }
