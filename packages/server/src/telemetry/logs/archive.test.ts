@@ -285,3 +285,23 @@ test('so many streams as a group may have are made, and no more', async () => {
   await groups.create(OWNER, '/other');
   await streams.create(OWNER, '/other', 'd');
 });
+
+test('what is still in memory is searched in slices too', async (t) => {
+  const { store, archive } = open({ memoryBytes: 64 * 1024 * 1024 });
+  const writer = store.open(OWNER, GROUP, 's');
+  const lines = Array.from({ length: 1000 }, (_, i) => `${i} ${'x'.repeat(100)}\n`).join('');
+  // A disk that takes nothing for now: all of it stays where it is.
+  t.mock.method(store, 'onSealed', () => {});
+  for (let i = 0; i < 120; i++) writer.write(lines);
+  let turns = 0;
+  let searching = true;
+  const turn = () => {
+    turns++;
+    if (searching) setImmediate(turn);
+  };
+  turn();
+  const page = await archive.read(OWNER, GROUP, { ...ALL, matches: (message) => message.startsWith('999 ') });
+  searching = false;
+  assert.equal(page.events.length, 120);
+  assert.ok(turns > 5, `others had their turn ${turns} times`);
+});

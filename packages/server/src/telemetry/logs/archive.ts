@@ -149,7 +149,10 @@ export class StoredLogs implements LogArchive {
       parts.push({ index: await this.#indexes.get(segment, signal), segment, memory: [] });
     }
     const index = new SegmentIndex();
-    for (const block of memory) index.add(block, 0);
+    for (const block of memory) {
+      index.add(block, 0);
+      await breathe(signal);
+    }
     parts.push({ index, segment: undefined, memory });
     return parts;
   }
