@@ -13,7 +13,7 @@ import { keepRuntimes, seedRuntime } from './runtime-cache.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const HEARTH = join(ROOT, 'packages/cli/bin/hearth');
-const START_LIMIT_MS = 240_000;
+const START_LIMIT_MS = 400_000;
 
 export const ROLE = 'arn:aws:iam::000000000000:role/any';
 
