@@ -231,7 +231,7 @@ describe('a function', () => {
       },
       { MemorySize: 512, Timeout: 10 },
     );
-    const ids = [];
+    const ids: string[] = [];
     for (const [call, item] of ['lamp', 'sofa'].entries()) {
       const { payload } = await hearth.invoke('pino', { item });
       ids.push(payload.awsRequestId);

@@ -3,7 +3,7 @@
 # Debian packages that the local provider calls, and the bundles in dist/. Does nothing where nothing is missing.
 #
 #   sh scripts/setup.sh         what running Hearth takes
-#   sh scripts/setup.sh test    also the AWS clients that the end-to-end tests use
+#   sh scripts/setup.sh test    also the AWS clients and the servers that the end-to-end tests use
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -33,6 +33,10 @@ if [ "${1:-}" = test ]; then
   has curl || need curl
   has nft || need nftables
   has openssl || need openssl
+  # Servers that functions speak to, and the network that they are on.
+  has ip || need iproute2
+  has redis-server || need redis-server
+  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql
   # Debian's own, whatever a user's pip has put in front of them.
   [ -x /usr/bin/aws ] || need awscli
   /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||

@@ -27,6 +27,8 @@ export class Outside implements AsyncDisposable {
     ip('link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#name);
     ip('address', 'add', `${GATEWAY}/30`, 'dev', this.#link);
     ip('link', 'set', this.#link, 'up');
+    // Hearth lets answers in where the machine's default route is; other interfaces are whoever's they are.
+    fs.writeFileSync(`/proc/sys/net/ipv4/conf/${this.#link}/forwarding`, '1');
     const inside = ['-n', this.#name];
     ip(...inside, 'address', 'add', `${this.address}/30`, 'dev', 'eth0');
     ip(...inside, 'link', 'set', 'eth0', 'up');

@@ -218,10 +218,10 @@ export class Sandboxes {
 
   async #obtain(spec: FunctionSpec): Promise<{ sandbox: Sandbox; path: StartPath; reason: string }> {
     const { runtime, ephemeralStorageMb: volumeMb } = spec;
-    const canFork = this.#zygotes.get(runtime) !== undefined;
-    const exec = execOrder(spec, canFork);
+    const zygote = this.#zygotes.get(runtime);
+    const exec = execOrder(spec, zygote);
     if (exec !== undefined) {
-      if (!canFork) this.#zygotes.startSoon(runtime);
+      if (zygote === undefined) this.#zygotes.startSoon(runtime);
       return { sandbox: await this.#make({ runtime, volumeMb, exec: exec.order }), path: 'exec', reason: exec.reason };
     }
     if (volumeMb !== DEFAULT_VOLUME_MB) {

@@ -1,6 +1,6 @@
 import { cpuShare, type FunctionSpec } from '@hearth/protocol';
-import { heapLimitMb, semiSpaceMb } from '../zygote/heap-sizes.ts';
 import { turnedOff } from '../zygote/experimental.ts';
+import { heapLimitMb, LEAST_SEMI_SPACE_MB, semiSpaceMb } from '../zygote/heap-sizes.ts';
 import type { ExecOrder } from '../zygote/orders.ts';
 
 /** Runs in the runtime's place, with its command line for arguments. */
@@ -32,19 +32,32 @@ const READ_AT_START = [
 ];
 
 /**
- * Whether a function's runtime must be started anew instead of forked, and how.
+ * Whether a function's runtime must be started anew instead of forked, and how. What is forked runs as fast as an ordinary Node (`npm run bench --
+ * fidelity`), with threads of V8's or without, as long as its young generation suits it: handlers with much data in work take four times as
+ * long in one of 8 MB, measured with 1769 MB.
  *
- * @param canFork whether the instance has a warm zygote of its runtime.
+ * @param zygote the instance's warm zygote of the runtime, undefined where there is none.
  * @returns undefined where forking serves.
  */
-export function execOrder(spec: FunctionSpec, canFork: boolean): { order: ExecOrder; reason: string } | undefined {
-  const names = READ_AT_START.filter((name) => spec.environment[name] !== undefined);
-  if (names.length === 0 && canFork) return undefined;
-  const reason =
-    names.length === 0
-      ? `the instance has no warm zygote of ${spec.runtime} yet`
-      : `the function sets ${names.join(', ')}, which the runtime reads when it starts`;
-  return { order: { options: runtimeOptions(spec) }, reason };
+export function execOrder(
+  spec: FunctionSpec,
+  zygote: { readonly suitsLarge: boolean } | undefined,
+): { order: ExecOrder; reason: string } | undefined {
+  const reason = whyAnew(spec, zygote);
+  return reason === undefined ? undefined : { order: { options: runtimeOptions(spec) }, reason };
+}
+
+function whyAnew(
+  { environment, memoryMb, runtime }: FunctionSpec,
+  zygote: { readonly suitsLarge: boolean } | undefined,
+): string | undefined {
+  const names = READ_AT_START.filter((name) => environment[name] !== undefined);
+  if (names.length > 0) return `the function sets ${names.join(', ')}, which the runtime reads when it starts`;
+  if (zygote === undefined) return `the instance has no warm zygote of ${runtime} yet`;
+  if (!zygote.suitsLarge && semiSpaceMb(memoryMb) > LEAST_SEMI_SPACE_MB) {
+    return `${memoryMb} MB want a larger young generation than forks of this Node can have`;
+  }
+  return undefined;
 }
 
 /** Heap limits that suit the function's memory; a single processor's worth of threads where it has no more; what AWS turns off. */

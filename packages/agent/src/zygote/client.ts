@@ -51,6 +51,7 @@ export class ZygoteClient implements Disposable {
   readonly #pids = new Map<string, number>();
   readonly #sandboxes = new Map<number, string>();
   readonly #warm = Promise.withResolvers<void>();
+  #suitsLarge = false;
 
   /** @param program path of the zygote's bundle. */
   constructor(program: string, paths: ZygotePaths, listener: ZygoteListener) {
@@ -72,6 +73,11 @@ export class ZygoteClient implements Disposable {
     this.#warm.promise.catch(() => {});
     this.#process.once('error', (error) => this.#gone(error.message));
     this.#process.once('exit', (code, signal) => this.#gone(`the zygote ended (${signal ?? code})`));
+  }
+
+  /** Whether functions with much memory may be forked; known once it is warm. */
+  get suitsLarge(): boolean {
+    return this.#suitsLarge;
   }
 
   /** Resolves once children can be forked. */
@@ -98,6 +104,7 @@ export class ZygoteClient implements Disposable {
   #heard(event: ZygoteEvent): void {
     switch (event.event) {
       case 'warm':
+        this.#suitsLarge = event.suitsLarge;
         return this.#warm.resolve();
       case 'forked':
         this.#pids.set(event.sandbox, event.pid);

@@ -68,11 +68,6 @@ const handles: Handles = {
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 const youngGeneration = new YoungGeneration();
-if (!youngGeneration.adjustable) {
-  process.stderr.write(
-    `hearth zygote: the heap of Node ${process.version} is not known: large functions collect garbage as small ones do\n`,
-  );
-}
 packHeap();
 await warmUp({ connect: connectUnix });
 const collectGarbage = compact();
@@ -90,7 +85,7 @@ setLimit('core', 0);
 // Of a signal that a fork is sent from outside of its JavaScript, `signals.ts` of the protocol tells the status.
 for (const status of CAUGHT_SIGNALS) exitOnSignal(status);
 const children = new Children();
-say({ event: 'warm' });
+say({ event: 'warm', suitsLarge: youngGeneration.adjustable });
 
 /**
  * Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there.

@@ -21,7 +21,8 @@ export interface ExecOrder {
 
 /** Zygote to agent; `prepared` and `unprepared` come from the forked child itself. */
 export type ZygoteEvent =
-  | { event: 'warm' }
+  /** `suitsLarge`: whether a fork's young generation can be made as large as a large function's should be. */
+  | { event: 'warm'; suitsLarge: boolean }
   | { event: 'forked'; sandbox: string; pid: number }
   | { event: 'prepared'; sandbox: string }
   | { event: 'unprepared'; sandbox: string; message: string }
