@@ -28,7 +28,7 @@ describe('a function', () => {
       const files = {
         'index.mjs': `
           import pg from 'pg';
-          const pool = new pg.Pool({ connectionString: process.env.DATABASE, max: 2 });
+          const pool = new pg.Pool({ connectionString: process.env.DATABASE, max: 1, idleTimeoutMillis: 0 });
           await pool.query('create table if not exists orders (id serial primary key, item text, amount numeric, made timestamptz)');
           export const handler = async ({ item, amount }) => {
             const client = await pool.connect();
@@ -171,7 +171,7 @@ describe('a function', () => {
           };`,
         ...packageClosure('@electric-sql/pglite'),
       },
-      { MemorySize: 2048, Timeout: 30 },
+      { MemorySize: 2048, Timeout: 120 },
     );
     const { payload: cold } = await hearth.invoke('pglite', { name: 'lamp', tags: ['red', 'old'] });
     assert.deepEqual(cold, { id: 1, red: ['lamp'] }, JSON.stringify(cold));

@@ -38,7 +38,10 @@ export function makeSlotNetwork(slot: number, directory: string, network: AgentN
     bindMount(`/proc/self/fd/${netns}`, path);
     if (network !== undefined) {
       using own = NetlinkSocket.route();
-      createMacvlan(own, 'eth0', linkIndex(own, network.uplink), { fd: netns });
+      const uplink = linkIndex(own, network.uplink);
+      // The cable's end in here comes down; what hangs on it has no carrier until it is up.
+      setLinkUp(own, uplink);
+      createMacvlan(own, 'eth0', uplink, { fd: netns });
     }
     apiListener = withNetns(netns, () => {
       using inside = NetlinkSocket.route();
