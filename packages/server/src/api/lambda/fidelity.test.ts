@@ -220,6 +220,18 @@ test('numbers that are no integers can’t be read (Smithy’s tests of malforme
   assert.equal(error, null, text);
 });
 
+test('a list holds no null', async () => {
+  for (const [body, place] of [
+    ['{"Layers": [null]}', 'layers'],
+    ['{"FileSystemConfigs": [null]}', 'fileSystemConfigs.1.member'],
+    ['{"VpcConfig": {"SubnetIds": ["a", null]}}', 'vpcConfig.subnetIds'],
+  ] as const) {
+    const [error, text] = await send(body, '/2015-03-31/functions/f/configuration', 'PUT');
+    assert.equal(error, 'ValidationException', body);
+    assert.match(text, new RegExp(`at '${place}.*Member must not be null`));
+  }
+});
+
 test('a body longer than its operation takes is told so, and a value is not sent back by the kilobyte', async () => {
   // https://github.com/apex/up/issues/722 has AWS's answer.
   const long = `{"Description": "${'d'.repeat(5_200)}"}`;

@@ -80,10 +80,13 @@ export class Validator {
   /** Items of a list are told about together, with all that holds for them, where they are no structures. */
   #checkList(list: Constraint, values: readonly unknown[], path: string, found: string[]): void {
     const item = this.#constraints.get(list.member!);
-    if (item?.type === 'structure') {
-      for (const [index, value] of values.entries())
-        this.#check(list.member!, value, `${path}.${index + 1}.member`, found);
-    } else if (item !== undefined && values.some((value) => value === undefined || violates(item, value))) {
+    if (item === undefined || item.type === 'structure') {
+      for (const [index, value] of values.entries()) {
+        const place = `${path}.${index + 1}.member`;
+        if (value !== undefined) this.#check(list.member!, value, place, found);
+        else found.push(`Value null at '${place}' failed to satisfy constraint: Member must not be null`);
+      }
+    } else if (values.some((value) => value === undefined || violates(item, value))) {
       found.push(
         `${this.#told(list, values)} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${all(item)}]`,
       );
