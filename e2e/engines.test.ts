@@ -32,10 +32,13 @@ describe('a function', () => {
           await pool.query('create table if not exists orders (id serial primary key, item text, amount numeric, made timestamptz)');
           export const handler = async ({ item, amount }) => {
             const client = await pool.connect();
+            let error;
             try {
               await client.query('begin');
               await client.query('insert into orders (item, amount, made) values ($1, $2, now())', [item, amount]);
               await client.query(amount > 0 ? 'commit' : 'rollback');
+              // On this client: the pool parts with one whose query failed through the pool.
+              error = await client.query('select * from nothing').catch(({ code }) => code);
             } finally {
               client.release();
             }
@@ -44,7 +47,7 @@ describe('a function', () => {
             return {
               rows: rows.map(({ item, total, since }) => [item, Number(total), since instanceof Date]),
               connection: connection.rows[0].id,
-              error: await pool.query('select * from nothing').catch(({ code }) => code),
+              error,
             };
           };`,
         ...packageClosure('pg'),
