@@ -74,7 +74,7 @@ describe('on control groups of version 2 a server', () => {
     const groups = slots();
     const inodes = new Map(groups.map((path) => [path, fs.statSync(path).ino]));
     const full = await hearth.invoke('hungry', { mb: 100 });
-    assert.equal(full.payload.errorType, 'Runtime.ExitError');
+    assert.equal(full.payload.errorType, 'Runtime.OutOfMemory');
     assert.match(full.payload.errorMessage, /signal: killed/);
     assert.equal(maxMemoryUsed(full), 256);
     // Only a new group has a new peak.
