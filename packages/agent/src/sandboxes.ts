@@ -186,7 +186,8 @@ export class Sandboxes {
     this.#bySlot.delete(sandbox.slot.number);
     // Told once the slot is clean; by then the server has read what the sandbox itself said last.
     void this.#slots.giveBack(sandbox.slot).finally(() => {
-      this.#send({ type: 'lost', sandbox: sandbox.id, reason, exit: { ...end, outOfMemory }, maxMemoryMb });
+      const exit = { ...end, outOfMemory };
+      this.#send({ type: 'lost', sandbox: sandbox.id, connection, reason, exit, maxMemoryMb });
     });
   }
 
@@ -269,6 +270,8 @@ export class Sandboxes {
       if (this.#all.has(connection) && sandbox.pid !== 0) this.#kill(sandbox);
       else if (this.#all.delete(connection)) {
         this.#bySlot.delete(slot.number);
+        const reason = 'it could not be forked';
+        this.#send({ type: 'lost', sandbox: connection, connection, reason, exit: null, maxMemoryMb: 0 });
         await this.#slots.giveBack(slot);
       }
       throw error;

@@ -52,7 +52,10 @@ export type FromAgent =
   /** The sandbox is gone, or was never made; its slot is clean again. */
   | {
       type: 'lost';
+      /** The id that the server asked with; that of a spare which never was asked for. */
       sandbox: string;
+      /** The id that it was announced with; absent where it never was. */
+      connection?: string;
       reason: string;
       exit: SandboxExit | null;
       maxMemoryMb: number;

@@ -25,7 +25,10 @@ export class ConnectionDesk implements Disposable {
   readonly #clock: Clock;
   readonly #holdMs: number;
   readonly #onMatch: (role: StreamRole, connection: string, stream: Duplex) => void;
+  /** By token. */
   readonly #expected = new Map<string, Expected>();
+  /** By connection. */
+  readonly #tokens = new Map<string, string>();
   readonly #early = new Set<Early>();
 
   constructor(clock: Clock, holdMs: number, onMatch: (role: StreamRole, connection: string, stream: Duplex) => void) {
@@ -42,6 +45,7 @@ export class ConnectionDesk implements Disposable {
   /** The agent says that a sandbox will connect with this token. */
   announce(connection: string, token: string): void {
     this.#expected.set(token, { connection, seen: new Set() });
+    this.#tokens.set(connection, token);
     for (const early of this.#early) {
       if (early.token !== token) continue;
       early.timer.cancel();
@@ -78,9 +82,10 @@ export class ConnectionDesk implements Disposable {
 
   /** The sandbox is gone: its token opens nothing any more. */
   forget(connection: string): void {
-    for (const [token, expected] of this.#expected) {
-      if (expected.connection === connection) this.#expected.delete(token);
-    }
+    const token = this.#tokens.get(connection);
+    if (token === undefined) return;
+    this.#tokens.delete(connection);
+    this.#expected.delete(token);
   }
 
   [Symbol.dispose](): void {
@@ -90,6 +95,7 @@ export class ConnectionDesk implements Disposable {
     }
     this.#early.clear();
     this.#expected.clear();
+    this.#tokens.clear();
   }
 }
 

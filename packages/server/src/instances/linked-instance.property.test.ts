@@ -203,6 +203,34 @@ test('an agent that announces sandboxes without end loses its instance', async (
   assert.match(await gone, /more sandboxes than it has slots/);
 });
 
+test('an instance lives on, however many sandboxes come and go in it', async () => {
+  const subject = makeSubject();
+  let gone: string | undefined;
+  subject.instance.onGone((reason) => (gone = reason));
+  const lost = Promise.withResolvers<void>();
+  let count = 0;
+  subject.instance.listen({
+    onReport: ({ type }) => type === 'lost' && ++count === 1000 && lost.resolve(),
+    onStdio: () => {},
+  });
+  const agent = subject.connect();
+  agent.write(encodeJson(Kind.hello, 0, { role: 'agent', token: 'secret', version: '1' }));
+  for (let i = 0; i < 1000; i++) {
+    const [sandbox, connection] = [`s-${i}`, `c-${i}`];
+    const times = { code: 0, sandbox: 0 };
+    for (const message of [
+      { type: 'spare', sandbox: connection, token: `t${i}`, slot: 0 },
+      { type: 'placed', sandbox, connection, slot: 0, path: 'spare', reason: '', times },
+      { type: 'lost', sandbox, connection, reason: 'ended', exit: null, maxMemoryMb: 0 },
+    ]) {
+      agent.write(encodeJson(Kind.control, 0, message));
+    }
+  }
+  await lost.promise;
+  assert.equal(gone, undefined);
+  await subject.instance[Symbol.asyncDispose]();
+});
+
 test('an agent that writes to the log without end is cut short', async () => {
   const subject = makeSubject();
   const agent = subject.connect();

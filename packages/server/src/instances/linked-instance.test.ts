@@ -155,7 +155,7 @@ test('what a sandbox said last is handed on before its loss is', async () => {
   const control = (message: FromAgent): Buffer => encodeJson(Kind.control, 0, message);
   agent.write(control({ type: 'log', level: 'info', message: 'earlier' }));
   output.end('last');
-  agent.write(control({ type: 'lost', sandbox: 'a', reason: 'ended', exit: null, maxMemoryMb: 0 }));
+  agent.write(control({ type: 'lost', sandbox: 'a', connection: 'a', reason: 'ended', exit: null, maxMemoryMb: 0 }));
   await lost.promise;
   assert.deepEqual(heard, ['first', 'last', 'lost']);
 });

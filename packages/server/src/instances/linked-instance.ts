@@ -215,8 +215,10 @@ export class LinkedInstance implements Instance {
       case 'log':
         return this.#logBudget.write(message.level, `instance ${this.id}: ${message.message}`);
       case 'lost':
-        this.#desk.forget(message.sandbox);
-        this.#claims.forget(message.sandbox);
+        if (message.connection !== undefined) {
+          this.#desk.forget(message.connection);
+          this.#claims.forget(message.connection);
+        }
         return afterPending(() => this.#listener?.onReport(message));
       case 'placed':
       case 'usage':

@@ -284,6 +284,6 @@ export class FakeAgent {
     sandbox.stream.destroy();
     sandbox.stdio.destroy();
     this.#freeSlots.push(sandbox.slot);
-    this.send({ type: 'lost', sandbox: sandbox.id, reason, exit, maxMemoryMb: 20 });
+    this.send({ type: 'lost', sandbox: sandbox.id, connection: sandbox.connection, reason, exit, maxMemoryMb: 20 });
   }
 }
