@@ -138,8 +138,9 @@ function assertDistinct(seen: readonly Seen[]): void {
   }
   const draws = selves.flatMap(({ sequence }) => sequence);
   const mean = draws.reduce((sum, value) => sum + value, 0) / draws.length;
-  // The mean of 8,000 draws is off by 0.0032 once in three times, and by ten times that never.
-  assert.ok(Math.abs(mean - 0.5) < 0.03, `the mean of Math.random is ${mean}`);
+  // A mean is off by more than six times its standard deviation once in 500 million times.
+  const deviation = 1 / Math.sqrt(12 * draws.length);
+  assert.ok(Math.abs(mean - 0.5) < 6 * deviation, `the mean of ${draws.length} draws of Math.random is ${mean}`);
   assert.ok(draws.every((value) => value >= 0 && value < 1));
   for (const { pid, ppid, procSelf, worker } of selves) {
     assert.deepEqual({ pid, ppid, procSelf, worker: worker[1] }, { pid: 1, ppid: 0, procSelf: 1, worker: 1 });

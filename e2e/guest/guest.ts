@@ -101,8 +101,11 @@ async function boot(
         attempt.up = line === 'up';
         clearTimeout(booting);
         running = limit(limitMs, 'the command had not ended');
-      } else if (line.startsWith(exitLine)) attempt.code = Number(line.slice(exitLine.length));
-      else onOutput(`${line}\n`);
+      } else if (line.startsWith(exitLine)) {
+        attempt.code = Number(line.slice(exitLine.length));
+        // What the command has left running in there would keep the guest from powering off.
+        child.kill('SIGKILL');
+      } else onOutput(`${line}\n`);
     }
   });
   child.stdin!.on('error', () => {
