@@ -29,6 +29,8 @@ ip -n internet link set eth0 up
 # As udev has them.
 chmod 666 /dev/net/tun
 cd ${ROOT}
+# Wherever root keeps the checkout: the guest's own view of it is open.
+for directory in ${ROOT} $(dirname ${ROOT}) $(dirname $(dirname ${ROOT})); do chmod a+rx $directory; done
 ip netns exec internet node_modules/.bin/node -e "http.createServer((_, answer) => answer.end('from outside')).listen(80)" &
 # This very shell, which is one of another.
 echo 0 > /sys/fs/cgroup/ada/cgroup.procs
