@@ -86,6 +86,8 @@ export class Hearth implements AsyncDisposable {
     });
     ended.catch(() => {});
     const { value } = (await Promise.race([lines.next(), ended])) as IteratorResult<string>;
+    // Its code says more than its silence.
+    if (value === undefined) await ended;
     if (!String(value).includes('ready')) throw new Error(`the server said: ${String(value)}`);
     return hearth;
   }
