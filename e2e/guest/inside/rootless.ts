@@ -5,7 +5,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../testing/eventually.ts';
-import { Hearth } from '../../testing/hearth.ts';
+import { type Hearth } from '../../testing/hearth.ts';
+import { startInGuest } from './start.ts';
 import { holdingsOf, processes } from '../../testing/holdings.ts';
 
 const PATIENCE_MS = 60_000;
@@ -39,7 +40,7 @@ describe('a server of an ordinary user', () => {
 
   before(async () => {
     assert.notEqual(process.getuid!(), 0);
-    hearth = await Hearth.start({ settings: SETTINGS, data });
+    hearth = await startInGuest({ settings: SETTINGS, data });
     await hearth.create('probe', PROBE, { Timeout: 120, MemorySize: 512 });
   });
 
@@ -101,7 +102,7 @@ describe('a server of an ordinary user', () => {
       const { files: _, ...held } = holdingsOf(hearth.dataDirectory);
       for (const [kind, found] of Object.entries(held)) assert.deepEqual(found, [], kind);
     }, PATIENCE_MS);
-    hearth = await Hearth.start({ settings: SETTINGS, data });
+    hearth = await startInGuest({ settings: SETTINGS, data });
     assert.equal((await probe({ do: 'who' })).failed, undefined);
   });
 
@@ -111,7 +112,7 @@ describe('a server of an ordinary user', () => {
     hearth.process.kill('SIGKILL');
     await exit;
     await eventually(() => assert.deepEqual(holdingsOf(hearth.dataDirectory).processes, []), PATIENCE_MS);
-    hearth = await Hearth.start({ settings: { ...SETTINGS, instances: 0 }, data });
+    hearth = await startInGuest({ settings: { ...SETTINGS, instances: 0 }, data });
     assert.equal(await hearth.stop(), 0);
     for (const [kind, found] of Object.entries(holdingsOf(hearth.dataDirectory))) assert.deepEqual(found, [], kind);
     assert.ok(fs.existsSync(join(hearth.dataDirectory, 'functions.db')));
