@@ -1,4 +1,4 @@
-/** A server that an ordinary user started: what it can do and what functions can't. `../../rootless.test.ts` starts this in a guest. */
+/** A server that an ordinary user started: what it can do and what functions can't. `../../guest.test.ts` starts this in a guest. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -10,7 +10,7 @@ import { startInGuest } from './start.ts';
 import { holdingsOf, processes } from '../../testing/holdings.ts';
 
 const PATIENCE_MS = 60_000;
-/** Beyond the machine: `../../rootless.test.ts` has a web server there. */
+/** Beyond the machine: `../../guest.test.ts` has a web server there. */
 const OUTSIDE = 'http://203.0.113.1/';
 
 const PROBE = `
@@ -62,7 +62,7 @@ describe('a server of an ordinary user', () => {
 
   it('gives each sandbox a user of its own, and none of them is the one who started it', () => {
     const users = processes()
-      .filter(({ command, groups }) => /\/hearth-\w+\/i-\w+\/s\d+$/m.test(groups) && command !== '')
+      .filter(({ command, groups }) => /:\/ada\/hearth-\w+\/i-\w+\/s\d+$/m.test(groups) && command !== '')
       .map(({ pid }) => /^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
     assert.ok(users.length >= 2, String(users.length));
     assert.equal(new Set(users).size, users.length);

@@ -174,8 +174,10 @@ export class Router implements ExecutionHost, Disposable {
     if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
     // The environment is known to be broken: as on AWS it is initialised once, inside the invocation.
     if (this.#brokenInits.has(spec)) return this.#initInside(execution, sandbox);
+    // First of all sent: the rest is done while the sandbox is at work.
+    const initialising = this.#placement.initialise(sandbox, INIT_TIMEOUT_MS);
     execution.initStarted('init');
-    const outcome = await this.#placement.initialise(sandbox, INIT_TIMEOUT_MS);
+    const outcome = await initialising;
     this.#endInit(execution, sandbox, 'init', outcome);
     if (outcome.kind === 'initialised') return this.#afterInit(execution, outcome.durationMs);
     const { logStream } = sandbox;

@@ -25,27 +25,23 @@ export class Initialiser {
     this.#endpointVariables = endpointVariables;
   }
 
+  /** Gets ready what `initialise` will send: keys and all, a quarter of a millisecond of work. */
+  prepare(sandbox: Sandbox): void {
+    sandbox.initMessage = this.#messageFor(sandbox);
+  }
+
   /**
    * Sends init to a placed sandbox and waits for its end, at most `timeoutMs`. Until then it has no CPU quota. Only an
    * initialised sandbox is of use afterwards: it executes; the others the caller has to end.
    */
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome> {
-    const { spec } = sandbox;
     sandbox.initStartedAt = this.#clock.now();
     if (sandbox.stream === undefined || sandbox.ending) {
       const loss: SandboxLoss = { reason: 'it ended before its init', exit: null, maxMemoryMb: 0 };
       return Promise.resolve({ kind: 'lost', durationMs: 0, loss });
     }
-    const message: InitMessage = {
-      runtime: spec.runtime,
-      handler: spec.handler,
-      environment: sandboxEnvironment(spec, sandbox.logStream, this.#credentialsFor(spec), this.#endpointVariables),
-      functionName: spec.functionName,
-      version: spec.version,
-      memoryMb: spec.memoryMb,
-      logGroup: spec.logGroup,
-      logStream: sandbox.logStream,
-    };
+    const message = sandbox.initMessage ?? this.#messageFor(sandbox);
+    sandbox.initMessage = undefined;
     return new Promise<InitOutcome>((resolve) => {
       const timer = this.#clock.setTimer(timeoutMs, () => settle({ kind: 'timed-out', durationMs: timeoutMs }));
       const settle = (ended: InitOutcome): void => {
@@ -71,5 +67,18 @@ export class Initialiser {
 
   failed(sandbox: Sandbox, document: Buffer): void {
     this.#waiting.get(sandbox)?.({ kind: 'failed', durationMs: this.#clock.now() - sandbox.initStartedAt, document });
+  }
+
+  #messageFor({ spec, logStream }: Sandbox): InitMessage {
+    return {
+      runtime: spec.runtime,
+      handler: spec.handler,
+      environment: sandboxEnvironment(spec, logStream, this.#credentialsFor(spec), this.#endpointVariables),
+      functionName: spec.functionName,
+      version: spec.version,
+      memoryMb: spec.memoryMb,
+      logGroup: spec.logGroup,
+      logStream,
+    };
   }
 }

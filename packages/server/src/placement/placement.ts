@@ -103,6 +103,7 @@ export class Placement implements AsyncDisposable {
     this.#starter = new Starter({
       clock,
       logs: options.logs,
+      onAsked: (sandbox) => this.#initialiser.prepare(sandbox),
       onInitialised: (sandbox) => this.#initialiser.initialised(sandbox),
       onInitFailed: (sandbox, document) => this.#initialiser.failed(sandbox, document),
       onWithdrawn: (sandbox) => sandbox.pool.line.takeBack(sandbox),
@@ -216,6 +217,8 @@ export class Placement implements AsyncDisposable {
   continueLog(sandbox: Sandbox, stream: string): void {
     sandbox.log?.close();
     sandbox.logStream = stream;
+    // It names the stream.
+    sandbox.initMessage = undefined;
     sandbox.log = this.#options.logs.open(sandbox.spec, sandbox.spec.logGroup, stream);
   }
 

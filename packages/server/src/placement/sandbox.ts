@@ -1,4 +1,12 @@
-import type { FunctionSpec, InstanceStep, PlaceTimes, SandboxExit, SandboxState, StartPath } from '@hearth/protocol';
+import type {
+  FunctionSpec,
+  InitMessage,
+  InstanceStep,
+  PlaceTimes,
+  SandboxExit,
+  SandboxState,
+  StartPath,
+} from '@hearth/protocol';
 import type { SafeSandbox } from '../instances/safe-sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -62,6 +70,8 @@ export class Sandbox extends Deadline {
   stream: SafeSandbox | undefined;
   log: LogWriter | undefined;
   logStream = '';
+  /** What it will be told to become, where that is known. */
+  initMessage: InitMessage | undefined;
   /** What it counts against its instance now, in MB. */
   committedMb: number;
   /** As last measured, in MB; 0 before. */

@@ -15,6 +15,8 @@ const PLACE_TIMEOUT_MS = 60_000;
 export interface StarterOptions {
   readonly clock: Clock;
   readonly logs: LogSink;
+  /** Its agent is at work on it: there is time to get ready what it will be told. */
+  readonly onAsked: (sandbox: Sandbox) => void;
   readonly onInitialised: (sandbox: Sandbox) => void;
   readonly onInitFailed: (sandbox: Sandbox, document: Buffer) => void;
   /** What was sent to the sandbox ahead has not begun. */
@@ -55,8 +57,11 @@ export class Starter implements Disposable {
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);
     this.#requests.set(sandbox, request);
-    this.#timeouts.add(sandbox, this.#options.clock.now());
+    const { clock, onAsked } = this.#options;
+    this.#timeouts.add(sandbox, clock.now());
     instance.instance.send({ type: 'place', sandbox: sandbox.id, spec: request.spec });
+    sandbox.logStream = logStreamName(request.spec.version, clock.wallTime(), randomBytes(16).toString('hex'));
+    onAsked(sandbox);
   }
 
   /** The request that a sandbox was to be made for, where it is still waiting; it isn't afterwards. */
@@ -75,10 +80,7 @@ export class Starter implements Disposable {
     sandbox.reason = `${sandbox.reason}; ${report.reason}`;
     sandbox.instance.connections.set(report.connection, sandbox);
     sandbox.connection = report.connection;
-    const { clock, logs } = this.#options;
-    const { logGroup, version } = sandbox.spec;
-    sandbox.logStream = logStreamName(version, clock.wallTime(), randomBytes(16).toString('hex'));
-    sandbox.log = logs.open(sandbox.spec, logGroup, sandbox.logStream);
+    sandbox.log = this.#options.logs.open(sandbox.spec, sandbox.spec.logGroup, sandbox.logStream);
     this.#options.onPlaced(sandbox);
     this.#join(sandbox, report.connection).catch((error: Error) => this.#options.onStuck(sandbox, error.message));
   }

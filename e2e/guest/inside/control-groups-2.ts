@@ -1,4 +1,4 @@
-/** A server's whole life on control groups of version 2, as whoever runs this: `../../control-groups-2.test.ts` starts it in a guest. */
+/** A server's whole life on control groups of version 2, as root: `../../guest.test.ts` starts it in a guest. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -27,7 +27,9 @@ describe('on control groups of version 2 a server', () => {
 
   /** The slots' groups of the only account's instance that have been used. */
   const slots = (): string[] =>
-    fs.globSync('/sys/fs/cgroup/**/hearth-*/i-*/s*/').filter((path) => read(path, 'cgroup.procs') !== '');
+    holdingsOf(hearth.dataDirectory)
+      .cgroups.flatMap((group) => fs.globSync(`${group}/i-*/s*/`))
+      .filter((path) => read(path, 'cgroup.procs') !== '');
   const read = (directory: string, name: string): string => fs.readFileSync(join(directory, name), 'latin1').trim();
   /** The group of a sandbox that runs a function: it alone has a limit of processor time. */
   const limited = (): string => {
