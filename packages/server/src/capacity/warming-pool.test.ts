@@ -25,6 +25,7 @@ class Subject implements AsyncDisposable {
       runtimes: () => [],
       maxSandboxes: 4,
       maxMemoryMb: 2048,
+      atOnce: 2,
       onLog: (_level, message) => this.errors.push(message),
       ...options,
     });
@@ -64,7 +65,7 @@ test('replaces a warm instance that is lost', async () => {
   assert.ok(!subject.pool.warm.includes(first!));
 });
 
-test('boots for those who wait, once for each wish, within its memory', async () => {
+test('boots for those who wait, a few at a time, within its memory', async () => {
   await using subject = new Subject({ warm: 0 });
   subject.pool.want(1);
   await settled();
@@ -72,6 +73,10 @@ test('boots for those who wait, once for each wish, within its memory', async ()
   subject.pool.take(512);
   await settled();
   assert.equal(subject.pool.warm.length, 0);
+  subject.pool.want(9);
+  assert.equal(subject.pool.booting, 2);
+  await settled();
+  assert.equal(subject.pool.warm.length, 2, 'whoever still waits asks again');
   subject.pool.want(9);
   await settled();
   assert.equal(subject.pool.warm.length, 3);

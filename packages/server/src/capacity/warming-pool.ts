@@ -22,6 +22,8 @@ export interface CapacityOptions {
   readonly maxSandboxes: number;
   /** All instances together, those that boot included. */
   readonly maxMemoryMb: number;
+  /** Instances made at once: more than the machine has processors would only be ready later, each of them. */
+  readonly atOnce: number;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
 }
 
@@ -104,8 +106,8 @@ export class WarmingPool implements AsyncDisposable {
   }
 
   /**
-   * Somebody waits for so many instances: makes sure that at least as many are coming at this moment, as far as memory
-   * allows, and that they don't stand back behind whoever is busy.
+   * Somebody waits for so many instances: makes sure that as many are coming at this moment, as far as memory and
+   * processors allow, and that they don't stand back behind whoever is busy. Who still waits when one has come asks again.
    */
   want(count: number): void {
     this.#bootUntil(count);
@@ -145,7 +147,8 @@ export class WarmingPool implements AsyncDisposable {
 
   #bootUntil(count: number): void {
     if (this.#retry !== undefined || this.#abort.signal.aborted) return;
-    while (this.#booting < count && this.affords(this.#options.instanceMemoryMb)) {
+    const most = Math.min(count, this.#options.atOnce);
+    while (this.#booting < most && this.affords(this.#options.instanceMemoryMb)) {
       this.#booting++;
       void this.#bootOne();
     }

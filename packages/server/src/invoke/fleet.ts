@@ -111,6 +111,7 @@ export class Fleet implements AsyncDisposable {
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
     this.#drainMs = options.drainMs ?? 10_000;
+    const processors = options.processors ?? availableParallelism();
     this.#capacity = new WarmingPool({
       provider,
       clock,
@@ -122,9 +123,9 @@ export class Fleet implements AsyncDisposable {
       slots: options.slots ?? 16,
       maxSandboxes: options.maxSandboxes ?? 1_000,
       maxMemoryMb: options.maxMemoryMb,
+      atOnce: processors,
       onLog,
     });
-    const processors = options.processors ?? availableParallelism();
     this.#placement = new Placement({
       clock,
       capacity: this.#capacity,
