@@ -1,6 +1,6 @@
 /**
- * `npm test [-- FILE ...]`: the unit tests, then the end-to-end tests one file after the other, because those load the
- * machine, change its namespaces and cgroups, and look for what is left behind.
+ * `npm test [-- FILE ...]`: the unit tests; then the end-to-end tests two files at a time, because most of them wait more than they
+ * work; then, one after the other, those that load or measure the whole machine.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,19 @@ const root = join(import.meta.dirname, '..');
 
 /** Test files by how they are run. A limit also holds for a file as a whole. */
 const UNIT = { limitSeconds: 120, concurrency: Math.max(2, availableParallelism()) };
-const END_TO_END = { limitSeconds: 900, concurrency: 1 };
+const END_TO_END = { limitSeconds: 900, concurrency: 2 };
+const ALONE = { ...END_TO_END, concurrency: 1 };
+/** Which end-to-end tests these are, by their names. */
+const WHOLE_MACHINE = [
+  'connections',
+  'crashes',
+  'fuzz',
+  'guest',
+  'kills',
+  'leftovers',
+  'log-floods',
+  'misbehaviour',
+].map((name) => `e2e/${name}.test.ts`);
 
 function find(patterns: string[]): string[] {
   return globSync(patterns, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] }).toSorted();
@@ -43,6 +55,9 @@ const unit =
     : find(['{packages,benchmarks,scripts}/**/*.test.ts']);
 const endToEnd = given.length > 0 ? given.filter((file) => file.startsWith('e2e/')) : find(['e2e/**/*.test.ts']);
 
-// The second part runs also when the first failed: who has waited so long wants to see all of it.
-const passed = [await run(unit, UNIT), await run(endToEnd, END_TO_END)];
+const alone = endToEnd.filter((file) => WHOLE_MACHINE.includes(file));
+const together = endToEnd.filter((file) => !WHOLE_MACHINE.includes(file));
+
+// Each part runs also when those before have failed: who has waited so long wants to see all of it.
+const passed = [await run(unit, UNIT), await run(together, END_TO_END), await run(alone, ALONE)];
 process.exitCode = passed.every(Boolean) ? 0 : 1;

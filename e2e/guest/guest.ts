@@ -1,5 +1,5 @@
 /**
- * A virtual machine for tests: Debian's cloud kernel under QEMU, with cgroup v2 only, this machine's files (read-only, with a
+ * A virtual machine for tests: Debian's cloud kernel under QEMU, with one processor, cgroup v2 only, this machine's files (read-only, with a
  * disk of the guest's own above them) and nothing else of it. Boots, runs one command, and is gone.
  */
 import { spawn } from 'node:child_process';
@@ -19,10 +19,9 @@ const KVM_LIMIT_MS = 10_000;
 export interface GuestCommand {
   /** A POSIX shell script. */
   script: string;
-  /** Hears what the command prints, both streams, as it comes. */
-  onOutput: (text: string) => void;
+  /** Hears what the command prints, both streams, as it comes: a line, with its newline. */
+  onOutput: (line: string) => void;
   limitMs: number;
-  cpus?: number;
 }
 
 /** Why no guest can be started on this machine, or false. */
@@ -68,7 +67,7 @@ function kvmMayWork(): boolean {
 
 async function boot(
   accelerator: 'kvm' | 'tcg',
-  { script, onOutput, limitMs, cpus }: GuestCommand,
+  { script, onOutput, limitMs }: GuestCommand,
   bootLimitMs: number,
 ): Promise<Attempt> {
   const exitLine = `guest-exit-${process.pid}-${Date.now()}`;
@@ -77,7 +76,7 @@ async function boot(
   const host = ['sh', join(import.meta.dirname, 'host.sh'), MACHINE, accelerator];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'unshare', ...namespaces, ...host], {
     stdio: ['pipe', 'ignore', 'pipe', log.fd, 'pipe'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', GUEST_CPUS: String(cpus ?? 2) },
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   });
   const ended = once(child, 'close');
   let late = '';

@@ -18,9 +18,14 @@ export function keepRuntimes(dataDirectory: string): void {
   for (const name of fs.readdirSync(runtimes)) {
     const kept = join(CACHE, name);
     if (fs.existsSync(kept)) continue;
-    const next = `${kept}.new`;
-    fs.rmSync(next, { recursive: true, force: true });
+    const next = `${kept}.${process.pid}`;
     fs.cpSync(join(runtimes, name), next, { recursive: true });
-    fs.renameSync(next, kept);
+    try {
+      fs.renameSync(next, kept);
+    } catch (error) {
+      // Another test was quicker.
+      fs.rmSync(next, { recursive: true });
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
   }
 }

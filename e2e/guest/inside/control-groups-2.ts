@@ -5,8 +5,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../testing/eventually.ts';
-import { type Answer, type Hearth } from '../../testing/hearth.ts';
-import { startInGuest } from './start.ts';
+import { type Answer, Hearth } from '../../testing/hearth.ts';
 import { holdingsOf } from '../../testing/holdings.ts';
 
 /** Everything is slow here. */
@@ -40,7 +39,7 @@ describe('on control groups of version 2 a server', () => {
 
   before(async () => {
     assert.ok(read('/sys/fs/cgroup', 'cgroup.controllers').includes('memory'));
-    hearth = await startInGuest({ settings: SETTINGS, data });
+    hearth = await Hearth.start({ settings: SETTINGS, data });
   });
 
   after(async () => {
@@ -106,7 +105,7 @@ describe('on control groups of version 2 a server', () => {
       const { files: _, ...held } = holdingsOf(hearth.dataDirectory);
       for (const [kind, found] of Object.entries(held)) assert.deepEqual(found, [], kind);
     }, PATIENCE_MS);
-    hearth = await startInGuest({ settings: SETTINGS, data });
+    hearth = await Hearth.start({ settings: SETTINGS, data });
     assert.deepEqual((await hearth.invoke('echo', { e: 5 })).payload, { e: 5 });
     assert.equal(await hearth.stop(), 0);
     for (const [kind, found] of Object.entries(holdingsOf(hearth.dataDirectory))) assert.deepEqual(found, [], kind);

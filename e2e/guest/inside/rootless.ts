@@ -5,8 +5,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../testing/eventually.ts';
-import { type Hearth } from '../../testing/hearth.ts';
-import { startInGuest } from './start.ts';
+import { Hearth } from '../../testing/hearth.ts';
 import { holdingsOf, processes } from '../../testing/holdings.ts';
 
 const PATIENCE_MS = 60_000;
@@ -40,7 +39,7 @@ describe('a server of an ordinary user', () => {
 
   before(async () => {
     assert.notEqual(process.getuid!(), 0);
-    hearth = await startInGuest({ settings: SETTINGS, data });
+    hearth = await Hearth.start({ settings: SETTINGS, data });
     await hearth.create('probe', PROBE, { Timeout: 120, MemorySize: 512 });
   });
 
@@ -62,7 +61,7 @@ describe('a server of an ordinary user', () => {
 
   it('gives each sandbox a user of its own, and none of them is the one who started it', () => {
     const users = processes()
-      .filter(({ command, groups }) => /:\/ada\/hearth-\w+\/i-\w+\/s\d+$/m.test(groups) && command !== '')
+      .filter(({ command, groups }) => /\/hearth-\w+\/i-\w+\/s\d+$/m.test(groups) && command !== '')
       .map(({ pid }) => /^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
     assert.ok(users.length >= 2, String(users.length));
     assert.equal(new Set(users).size, users.length);
@@ -102,7 +101,7 @@ describe('a server of an ordinary user', () => {
       const { files: _, ...held } = holdingsOf(hearth.dataDirectory);
       for (const [kind, found] of Object.entries(held)) assert.deepEqual(found, [], kind);
     }, PATIENCE_MS);
-    hearth = await startInGuest({ settings: SETTINGS, data });
+    hearth = await Hearth.start({ settings: SETTINGS, data });
     assert.equal((await probe({ do: 'who' })).failed, undefined);
   });
 
@@ -112,7 +111,7 @@ describe('a server of an ordinary user', () => {
     hearth.process.kill('SIGKILL');
     await exit;
     await eventually(() => assert.deepEqual(holdingsOf(hearth.dataDirectory).processes, []), PATIENCE_MS);
-    hearth = await startInGuest({ settings: { ...SETTINGS, instances: 0 }, data });
+    hearth = await Hearth.start({ settings: { ...SETTINGS, instances: 0 }, data });
     assert.equal(await hearth.stop(), 0);
     for (const [kind, found] of Object.entries(holdingsOf(hearth.dataDirectory))) assert.deepEqual(found, [], kind);
     assert.ok(fs.existsSync(join(hearth.dataDirectory, 'functions.db')));
