@@ -48,6 +48,10 @@ export const Kind = {
   control: 10,
   /** Server to sandbox: invocations that wait there are wanted back. Sandbox to server: they have not begun, and won't. */
   withdraw: 11,
+  /** Sandbox to server: a streamed response begins; its content type. What comes of it follows as chunks, as it is written. */
+  head: 12,
+  /** Sandbox to server: the streamed response is whole. The invocation goes on until its `end`, which is empty, or its `error`. */
+  whole: 13,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -166,6 +170,6 @@ function frameBytes(bytes: Buffer, offset: number): number {
   const length = bytes.readUInt32LE(offset);
   const kind = bytes.readUInt32LE(offset + 4);
   if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
-  if (kind < Kind.hello || kind > Kind.withdraw) throw new FrameError(`a frame of unknown kind ${kind}`);
+  if (kind < Kind.hello || kind > Kind.whole) throw new FrameError(`a frame of unknown kind ${kind}`);
   return HEADER_BYTES + length;
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { validateHeaderValue } from 'node:http';
 import { duplexPair } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeFrame, encodeJson, Kind } from '@hearth/protocol';
-import { MAX_RESPONSE, SafeSandbox } from './safe-sandbox.ts';
+import { encodeFrame, encodeJson, INITIAL_CREDIT, Kind } from '@hearth/protocol';
+import { MAX_RESPONSE } from './incoming-response.ts';
+import { SafeSandbox } from './safe-sandbox.ts';
 import { hostileBytes, rawFrame } from './testing/hostile-frames.ts';
 
 const INIT = {
@@ -27,6 +29,9 @@ class Subject {
   readonly ends: string[][] = [];
   readonly closings: string[] = [];
   loggedBytes = 0;
+  /** Whether invocations take what is streamed as it comes. */
+  streams = false;
+  streamedBytes = 0;
 
   constructor() {
     const [ours, peer] = duplexPair();
@@ -47,6 +52,17 @@ class Subject {
     const ends: string[] = [];
     const listener = {
       onLog: (text: Buffer) => void (this.loggedBytes += text.length),
+      onHead: (contentType: string) => {
+        assert.doesNotThrow(() => validateHeaderValue('content-type', contentType));
+        assert.equal(ends.length, 0);
+        return this.streams;
+      },
+      onPart: (bytes: Buffer) => {
+        assert.equal(ends.length, 0);
+        // Nobody grants more.
+        assert.ok((this.streamedBytes += bytes.length) <= INITIAL_CREDIT * this.ends.length);
+      },
+      onWhole: () => assert.equal(ends.length, 0),
       onResponse: (payload: Buffer) => {
         assert.ok(payload.length <= MAX_RESPONSE);
         ends.push('response');
@@ -74,21 +90,27 @@ test('whatever a sandbox sends, and whenever: no invocation ends twice, nothing 
     { weight: 3, arbitrary: fc.constantFrom<Step>('invoke', 'ahead', 'withdraw') },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.boolean(), async (steps, initialised) => {
-      const subject = new Subject();
-      subject.sandbox.init(INIT);
-      if (initialised) subject.peer.write(encodeFrame(Kind.init, 0));
-      await turn();
-      for (const each of steps) {
-        if (typeof each !== 'string') subject.peer.write(each);
-        else if (each === 'withdraw') subject.sandbox.withdraw();
-        else subject.invoke(each === 'ahead');
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 12 }),
+      fc.boolean(),
+      fc.boolean(),
+      async (steps, initialised, streams) => {
+        const subject = new Subject();
+        subject.streams = streams;
+        subject.sandbox.init(INIT);
+        if (initialised) subject.peer.write(encodeFrame(Kind.init, 0));
         await turn();
-      }
-      for (const ends of subject.ends) assert.ok(ends.length <= 1, ends.join());
-      subject.sandbox.close('the test is over');
-      assert.equal(subject.closings.length, 1);
-    }),
+        for (const each of steps) {
+          if (typeof each !== 'string') subject.peer.write(each);
+          else if (each === 'withdraw') subject.sandbox.withdraw();
+          else subject.invoke(each === 'ahead');
+          await turn();
+        }
+        for (const ends of subject.ends) assert.ok(ends.length <= 1, ends.join());
+        subject.sandbox.close('the test is over');
+        assert.equal(subject.closings.length, 1);
+      },
+    ),
     { numRuns: 2000 },
   );
 });
@@ -153,6 +175,9 @@ test('a sandbox that makes the server write and never reads is given up', async 
     if (!subject.sandbox.ready) continue;
     subject.sandbox.invoke({ ...META, length: event.length }, event, {
       onLog: ignore,
+      onHead: () => false,
+      onPart: ignore,
+      onWhole: ignore,
       onResponse: ignore,
       onError: ignore,
       onResponseTooLarge: ignore,

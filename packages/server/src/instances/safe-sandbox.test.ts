@@ -30,6 +30,9 @@ class Subject {
   readonly sandbox: SafeSandbox;
   readonly heard: string[] = [];
   readonly received: Buffer[] = [];
+  /** Whether invocations have a sink. */
+  takesParts = true;
+  grant: ((bytes: number) => void) | undefined;
 
   constructor([ours, peer]: [Duplex, Duplex] = duplexPair()) {
     this.peer = peer;
@@ -53,6 +56,13 @@ class Subject {
 
   readonly #listener: InvocationListener = {
     onLog: () => void this.heard.push('invocation log'),
+    onHead: (contentType, grant) => {
+      this.heard.push(`head: ${contentType}`);
+      this.grant = grant;
+      return this.takesParts;
+    },
+    onPart: (bytes) => void this.heard.push(`part: ${bytes.toString()}`),
+    onWhole: () => void this.heard.push('whole'),
     onResponse: (payload) => void this.heard.push(`response: ${payload.toString()}`),
     onError: (document) => void this.heard.push(`error: ${document.toString()}`),
     onResponseTooLarge: () => void this.heard.push('too large'),

@@ -13,15 +13,12 @@ import {
   statusOfSignal,
 } from '@hearth/protocol';
 import type { InitMessage, InvokeMeta } from '@hearth/protocol';
-import { ResponseBody } from './response-body.ts';
-
-/** AWS's limit for a synchronous response (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) and its allowance. */
-export const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
+import { IncomingResponse } from './incoming-response.ts';
+import type { ResponseListener } from './incoming-response.ts';
 
 const CHUNK = 64 * 1024;
 /** The largest event that is sent ahead: several fit into a socket's buffer. */
 const MAX_AHEAD = 8 * 1024;
-const GRANT = INITIAL_CREDIT / 2;
 /** More than is ever under way to a sandbox that reads: an event within its credit, and what was sent ahead. */
 const MAX_UNREAD = 4 * 1024 * 1024;
 
@@ -41,9 +38,10 @@ export interface SandboxOwner {
 }
 
 /** Whoever waits for an invocation. One of the last three is called, once, unless the stream closes first. */
-export interface InvocationListener {
+export interface InvocationListener extends ResponseListener {
   /** Valid until the call returns. */
   onLog(text: Buffer): void;
+  /** @param payload empty where it took the parts of a streamed response. */
   onResponse(payload: Buffer): void;
   onError(document: Buffer): void;
   onResponseTooLarge(): void;
@@ -66,8 +64,9 @@ interface SentAhead {
  *    when all before it have ended, in its order.
  * 2. An invocation's listener hears of exactly one end, or of none if `onClosed` comes first; nothing afterwards.
  * 3. A frame that is not legal at that moment (kind, stream id, size) closes the stream.
- * 4. Memory held for the sandbox is bounded: one frame and one read, a response of {@link MAX_RESPONSE} in however many
- *    parts, the event, and {@link MAX_UNREAD} bytes that it doesn't read.
+ * 4. Memory held for the sandbox is bounded: one frame and one read, a response of `MAX_RESPONSE` in however many
+ *    parts, the event, and {@link MAX_UNREAD} bytes that it doesn't read. Of a streamed response nothing is held, and no
+ *    more comes than its listener has granted.
  * 5. `close` may be called at any time and again; `onClosed` is called exactly once, whoever closed; afterwards
  *    nothing is written and nothing is reported.
  */
@@ -83,8 +82,7 @@ export class SafeSandbox implements Disposable {
   /** Frames that leave together at the end of this turn of the event loop. */
   #unsent: Buffer[] = [];
   #withdrawing = false;
-  #body: ResponseBody | undefined;
-  #ungranted = 0;
+  readonly #response = new IncomingResponse((bytes) => this.#write(encodeCredit(this.#current, bytes)));
   #event: Buffer | undefined;
   #sent = 0;
   #sendCredit = 0;
@@ -168,7 +166,7 @@ export class SafeSandbox implements Disposable {
     this.#listener = undefined;
     this.#ahead.length = 0;
     this.#unsent = [];
-    this.#body = undefined;
+    this.#response.reset();
     this.#event = undefined;
     this.#stream.destroy();
     this.#owner.onClosed(reason);
@@ -187,13 +185,17 @@ export class SafeSandbox implements Disposable {
       case Kind.log:
         return (this.#listener ?? this.#owner).onLog(payload);
       case Kind.chunk:
-        return this.#onChunk(stream, payload);
+        return this.#response.chunk(payload, this.#listenerOf(stream));
       case Kind.credit:
         return this.#onCredit(stream, payload);
       case Kind.init:
         if (this.#phase !== 'initialising') throw new FrameError('init ended twice');
         this.#phase = 'ready';
         return this.#owner.onInitialised();
+      case Kind.head:
+        return this.#onHead(stream, payload.toString('latin1'));
+      case Kind.whole:
+        return this.#response.whole(this.#listenerOf(stream));
       case Kind.error:
         return this.#onError(stream, payload);
       case Kind.withdraw:
@@ -212,7 +214,7 @@ export class SafeSandbox implements Disposable {
   #begin(id: number, listener: InvocationListener | undefined): void {
     this.#current = id;
     this.#listener = listener;
-    this.#ungranted = 0;
+    this.#response.reset();
   }
 
   readonly #flush = (): void => {
@@ -231,14 +233,10 @@ export class SafeSandbox implements Disposable {
 
   #onEnd(stream: number, payload: Buffer): void {
     const listener = this.#listenerOf(stream);
-    const body = this.#body;
+    const response = this.#response.end(payload);
     this.#finish();
-    // In one frame it can't be too large.
-    if (body === undefined) return listener.onResponse(Buffer.from(payload));
-    body.add(payload);
-    const whole = body.whole();
-    if (whole === undefined) listener.onResponseTooLarge();
-    else listener.onResponse(whole);
+    if (response === undefined) listener.onResponseTooLarge();
+    else listener.onResponse(response);
   }
 
   #onError(stream: number, payload: Buffer): void {
@@ -251,16 +249,11 @@ export class SafeSandbox implements Disposable {
     listener.onError(Buffer.from(payload));
   }
 
-  #onChunk(stream: number, payload: Buffer): void {
-    this.#listenerOf(stream);
-    // A response that is too large is read to its end and dropped: the sandbox stays usable, as on AWS.
-    this.#body ??= new ResponseBody(MAX_RESPONSE);
-    this.#body.add(payload);
-    this.#ungranted += payload.length;
-    if (this.#ungranted >= GRANT) {
-      this.#write(encodeCredit(stream, this.#ungranted));
-      this.#ungranted = 0;
-    }
+  #onHead(stream: number, contentType: string): void {
+    const listener = this.#listenerOf(stream);
+    this.#response.head(contentType, listener, (bytes) => {
+      if (stream === this.#current && this.#listener === listener) this.#response.grant(bytes);
+    });
   }
 
   #onCredit(stream: number, payload: Buffer): void {
@@ -319,9 +312,9 @@ export class SafeSandbox implements Disposable {
   /** The invocation that ran has ended: the next one that was sent has begun. */
   #finish(): void {
     const next = this.#ahead.shift();
-    this.#body = undefined;
     this.#event = undefined;
-    if (next === undefined) this.#listener = undefined;
-    else this.#begin(next.id, next.listener);
+    if (next !== undefined) return this.#begin(next.id, next.listener);
+    this.#listener = undefined;
+    this.#response.reset();
   }
 }

@@ -1,7 +1,7 @@
 import type { InvokeMeta, StartPath } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import { afterPending } from '../instances/after-pending.ts';
-import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
+import { MAX_RESPONSE } from '../instances/incoming-response.ts';
 import type { InvocationListener } from '../instances/safe-sandbox.ts';
 import { Deadline } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
@@ -13,6 +13,7 @@ import { LogTail } from './log-tail.ts';
 import type { OpenRecord } from './ports.ts';
 import { platformLog, type Ending, type InitEnd, type PlatformLog } from './platform-log.ts';
 import { timeoutMessage } from './report.ts';
+import { MAX_STREAMED_RESPONSE, StreamedResponse } from './streamed-response.ts';
 
 /** What an execution needs of the router. */
 export interface ExecutionHost {
@@ -56,6 +57,10 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #initMs: number | undefined;
   #startWritten = false;
   #heard = false;
+  /** Set once it streams its response to a sink. */
+  #streamed: StreamedResponse | undefined;
+  /** Of a response that it streams and that is collected. */
+  #contentType: string | undefined;
   /** Clock's time at which its answer came, where what was printed before is waited for. */
   #answeredAt: number | undefined;
   /** Whether its event is in its sandbox's hands already. */
@@ -172,8 +177,25 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.onLog(bytes);
   }
 
+  onHead(contentType: string, grant: (bytes: number) => void): boolean {
+    this.#heard = true;
+    const { sink } = this.invocation;
+    if (sink === undefined) this.#contentType = contentType;
+    else this.#streamed = new StreamedResponse(sink, { contentType, startPath: this.#startPath }, grant);
+    return sink !== undefined;
+  }
+
+  onPart(bytes: Buffer): void {
+    this.#streamed!.add(bytes);
+  }
+
+  onWhole(): void {
+    this.#streamed?.whole();
+  }
+
   onResponse(payload: Buffer): void {
-    this.#returned('succeeded', payload, undefined);
+    if (this.#streamed?.tooLarge === true) this.#tooLarge(MAX_STREAMED_RESPONSE);
+    else this.#returned('succeeded', payload, undefined);
   }
 
   onError(document: Buffer): void {
@@ -183,8 +205,12 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   onResponseTooLarge(): void {
+    this.#tooLarge(MAX_RESPONSE);
+  }
+
+  #tooLarge(limit: number): void {
     const errorType = 'Function.ResponseSizeTooLarge';
-    const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE} bytes).`;
+    const errorMessage = `Response payload size exceeded maximum allowed payload size (${limit} bytes).`;
     this.#returned('failed', Buffer.from(JSON.stringify({ errorType, errorMessage })), errorType);
   }
 
@@ -303,13 +329,14 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
 
   #close(status: InvocationRecord['status'], payload: Buffer, now: number, ending: Ending): void {
     this.queue?.remove(this);
+    this.#streamed?.end();
     const { requestId, spec } = this.invocation;
     const facts = {
       requestId,
       initMs: this.#initMs,
       memoryMb: spec.memoryMb,
       maxUsedMb: Math.min(spec.memoryMb, this.#sandbox?.maxUsedMb ?? 0),
-      producedBytes: payload.length,
+      producedBytes: this.#streamed?.total ?? payload.length,
       trace: this.#trace,
     };
     const end = this.#platform.end(facts, ending, this.#host.clock.wallTime());
@@ -321,6 +348,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
       startPath: this.#startPath,
     };
     if (status !== 'succeeded') outcome.functionError = 'Unhandled';
+    else if (this.#contentType !== undefined) outcome.contentType = this.#contentType;
     if (this.#tail !== undefined) outcome.logTail = this.#tail.base64();
     this.#host.ended(this, outcome, now);
   }

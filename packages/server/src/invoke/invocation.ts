@@ -12,12 +12,54 @@ export interface Invocation {
   readonly traceId?: string;
   /** Whether the caller wants the last 4 KB of the log. */
   readonly tail: boolean;
+  /** Who takes a streamed response as it comes; without one it is collected, and bounded like any other. */
+  readonly sink?: ResponseSink;
+}
+
+/** What is known of a streamed response when its first byte comes. */
+export interface ResponseHead {
+  /**
+   * As the function has set it, fit for a header; `application/octet-stream` where it has not. With
+   * {@link HTTP_INTEGRATION_RESPONSE} the body begins with a JSON prelude and eight NUL bytes.
+   */
+  readonly contentType: string;
+  readonly startPath: StartPath;
+}
+
+/** Of what `awslambda.HttpResponseStream.from` makes. */
+export const HTTP_INTEGRATION_RESPONSE = 'application/vnd.awslambda.http-integration-response';
+
+/** The other end of a streamed response: what comes from the function. */
+export interface ResponseSource {
+  /** There is room again, after `write` returned false. May be called at any time and again. */
+  resume(): void;
+}
+
+/**
+ * Takes what a function streams. `begin` is called once, before any `write`, and only where the function streams: the response of an
+ * ordinary handler, and the failure of one that has written nothing, is in the outcome alone. `whole` is called where the response is
+ * complete, which may be long before the invocation has its outcome. Where the outcome comes without it, the stream was cut off by a failure,
+ * which is in the outcome.
+ *
+ * None of them may throw. A sink whose client has gone away goes on returning true: its invocation is not ended by that.
+ */
+export interface ResponseSink {
+  begin(head: ResponseHead, source: ResponseSource): void;
+  /**
+   * @param bytes the sink's from now on.
+   * @returns false where it has enough: the function is then held back, and nothing more is written until `resume`, except that what
+   * has come already (1 MB at most) is written when the response ends.
+   */
+  write(bytes: Buffer): boolean;
+  whole(): void;
 }
 
 /** How an invocation ended. The function's own failure is an outcome, not an exception. */
 export interface InvocationOutcome {
-  /** The response, or AWS's JSON error document. */
+  /** The response, or AWS's JSON error document; empty where the response was streamed to a sink. */
   readonly payload: Buffer;
+  /** As a function that streams has set it, where its response was collected. */
+  readonly contentType?: string;
   /** `Unhandled` where the function failed. */
   readonly functionError?: 'Unhandled';
   /** Base64 of the last 4 KB of the log, where asked for. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeFrame, Kind } from '@hearth/protocol';
-import { MAX_RESPONSE } from '../instances/safe-sandbox.ts';
+import { MAX_RESPONSE } from '../instances/incoming-response.ts';
 import type { FakeSandbox } from '../instances/testing/fake-agent.ts';
 import { settled, TestFleet } from './testing/test-fleet.ts';
 

@@ -233,6 +233,9 @@ async function place(instance: Instance, reports: Reports, spec: FunctionSpec): 
       payload,
       {
         onLog: () => undefined,
+        onHead: () => false,
+        onPart: () => undefined,
+        onWhole: () => undefined,
         onResponse: (response) => resolve(response.toString()),
         onError: (document) => reject(new Error(document.toString())),
         onResponseTooLarge: () => reject(new Error('too large')),

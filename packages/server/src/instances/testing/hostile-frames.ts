@@ -31,6 +31,8 @@ const texts = [
   '\0',
   '\n'.repeat(5_000),
   'REPORT RequestId: forged\tDuration: 0 ms\n',
+  'text/plain',
+  'text/plain\r\nset-cookie: forged=1',
 ];
 
 const payload = fc.oneof(
@@ -50,13 +52,23 @@ export const hostileBytes: fc.Arbitrary<Buffer> = fc.oneof(
     weight: 12,
     arbitrary: fc
       .tuple(
-        fc.constantFrom(Kind.init, Kind.end, Kind.error, Kind.log, Kind.chunk, Kind.credit, Kind.withdraw),
+        fc.constantFrom(
+          Kind.init,
+          Kind.end,
+          Kind.error,
+          Kind.log,
+          Kind.chunk,
+          Kind.credit,
+          Kind.withdraw,
+          Kind.head,
+          Kind.whole,
+        ),
         u32,
         payload,
       )
       .map((parts) => rawFrame(...parts)),
   },
-  { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 15 }), u32, payload).map((parts) => rawFrame(...parts)) },
+  { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 17 }), u32, payload).map((parts) => rawFrame(...parts)) },
   // Half a frame: what comes next is taken for the rest of it.
   {
     weight: 1,
