@@ -180,8 +180,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);
   functions.on('changed', (old) => fleet.retire(old));
+  functions.on('versionDeleted', (old) => fleet.retire(old));
   functions.on('deleted', (old) => fleet.forget(old));
-  for (const { spec, count } of functions.reserving()) fleet.reserve(spec, count);
+  for (const { spec, count } of functions.concurrency.all()) fleet.reserve(spec, count);
   functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
   const api = createApi({
     functions,

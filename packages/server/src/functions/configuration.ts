@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import type { FunctionConfiguration, LastUpdateStatusReasonCode } from '@aws-sdk/client-lambda';
 import type { FunctionSpec } from '@hearth/protocol';
-import type { FunctionRecord } from './function-record.ts';
-import { functionArn, partition } from './function-name.ts';
+import { versionName } from './function-record.ts';
+import type { FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
+import { functionArn, partition, qualifiedArn } from './function-name.ts';
 import { loggingConfig } from './logging.ts';
 
 /** The moment of a function's life that an answer shows. */
@@ -11,22 +12,22 @@ export type Phase = 'creating' | 'not-created' | 'updating' | 'not-updated' | 's
 const BEING_CREATED = { reason: 'The function is being created.', code: 'Creating' } as const;
 
 /**
- * A function as AWS shows it.
+ * A function or a version of it as AWS shows it.
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html, and for the states
  * https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
  *
- * @param qualified whether the ARN ends in `:$LATEST`, as it does where the request had that qualifier.
+ * @param qualifier that the ARN ends in: the one of the request, as on AWS, if it had one.
  * @param reason of a phase that isn't settled.
  */
 export function configuration(
-  record: FunctionRecord,
+  record: FunctionRecord | VersionRecord,
   phase: Phase,
-  qualified: boolean,
+  qualifier: string | undefined,
   reason: string = BEING_CREATED.reason,
 ): FunctionConfiguration {
   return {
-    ...listedConfiguration(record, qualified),
+    ...listedConfiguration(record, qualifier),
     ...stateOf(phase, reason),
     RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(record) },
   };
@@ -60,23 +61,25 @@ function stateOf(phase: Phase, reason: string): Partial<FunctionConfiguration> {
   }
 }
 
-/** The part of a function that ListFunctions shows: all but its state. */
-export function listedConfiguration(record: FunctionRecord, qualified: boolean): FunctionConfiguration {
+/** The part of a function that lists show: all but its state. */
+export function listedConfiguration(
+  record: FunctionRecord | VersionRecord,
+  qualifier: string | undefined,
+): FunctionConfiguration {
   const { settings } = record;
-  const arn = functionArn(record);
   return {
     FunctionName: record.name,
-    FunctionArn: qualified ? `${arn}:$LATEST` : arn,
+    FunctionArn: qualifiedArn(record, qualifier),
     Runtime: settings.runtime,
     Role: settings.role,
     Handler: settings.handler,
     CodeSize: record.code.size,
-    Description: settings.description,
+    Description: 'version' in record ? record.description : settings.description,
     Timeout: settings.timeout,
     MemorySize: settings.memorySize,
     LastModified: new Date(record.lastModified).toISOString().replace('Z', '+0000'),
     CodeSha256: Buffer.from(record.code.sha256, 'hex').toString('base64'),
-    Version: '$LATEST',
+    Version: versionName(record),
     ...(Object.keys(settings.environment).length > 0 ? { Environment: { Variables: settings.environment } } : {}),
     ...(settings.deadLetterTarget === undefined ? {} : { DeadLetterConfig: { TargetArn: settings.deadLetterTarget } }),
     TracingConfig: { Mode: settings.tracing },
@@ -89,15 +92,17 @@ export function listedConfiguration(record: FunctionRecord, qualified: boolean):
   };
 }
 
-/** What running `$LATEST` of a function takes. */
-export function functionSpec(record: FunctionRecord): FunctionSpec {
+/** What running `$LATEST` of a function, or a version of it, takes. */
+export function functionSpec(record: FunctionRecord | VersionRecord): FunctionSpec {
   const { account, region, name, settings } = record;
+  const version = versionName(record);
+  const edition = 'version' in record ? record.uid : `${record.uid}.${record.revision}`;
   return {
-    key: `${account}/${region}/${name}/$LATEST/${record.uid}.${record.revision}`,
+    key: `${account}/${region}/${name}/${version}/${edition}`,
     account,
     region,
     functionName: name,
-    version: '$LATEST',
+    version,
     functionArn: functionArn(record),
     runtime: settings.runtime,
     architecture: record.architecture,
@@ -116,6 +121,6 @@ export function functionSpec(record: FunctionRecord): FunctionSpec {
 }
 
 /** An ARN of the documented form, the same for the same runtime. Real ones name a build of AWS's. */
-function runtimeVersionArn({ region, settings }: FunctionRecord): string {
+function runtimeVersionArn({ region, settings }: RunnableRecord): string {
   return `arn:${partition(region)}:lambda:${region}::runtime:${hash('sha256', settings.runtime)}`;
 }

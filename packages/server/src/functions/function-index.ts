@@ -1,19 +1,32 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import { functionSpec } from './configuration.ts';
-import type { FunctionRecord } from './function-record.ts';
-import type { FunctionId } from './ports.ts';
+import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 
-/** A function in memory. */
+/** A published version in memory. */
+export interface VersionEntry {
+  readonly record: VersionRecord;
+  readonly spec: FunctionSpec;
+}
+
+/** A function in memory: `$LATEST` and all versions. */
 export interface Entry {
   readonly record: FunctionRecord;
+  /** Of `$LATEST`. */
   readonly spec: FunctionSpec;
+  /** By number, in ascending order. Belongs to the index, which changes it. */
+  readonly versions: ReadonlyMap<number, VersionEntry>;
+}
+
+interface MutableEntry extends Entry {
+  readonly versions: Map<number, VersionEntry>;
 }
 
 /** The functions of one account in one region. */
 interface Tenant {
-  readonly byName: Map<string, Entry>;
+  readonly byName: Map<string, MutableEntry>;
   /** Names in order, or undefined when a name has come or gone since they were put in order. */
   sorted: string[] | undefined;
+  /** Of `$LATEST` and all versions. */
   codeBytes: number;
   /** Sum of the reserved concurrency. */
   reserved: number;
@@ -42,10 +55,25 @@ export class FunctionIndex {
     tenant.reserved += (record.reservedConcurrency ?? 0) - (old?.record.reservedConcurrency ?? 0);
     // The spec is kept where nothing that running depends on has changed, so that its identity tells.
     const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
-    const entry = { record, spec };
+    const entry = { record, spec, versions: old?.versions ?? new Map<number, VersionEntry>() };
     tenant.byName.set(record.name, entry);
     this.#codesOf(record.account).add(record.code.sha256);
     return entry;
+  }
+
+  /** Adds a version to a function that is there; versions come in the order of their numbers. */
+  addVersion(record: VersionRecord): VersionEntry {
+    const tenant = this.#tenants.get(`${record.account}/${record.region}`)!;
+    const entry = { record, spec: functionSpec(record) };
+    tenant.byName.get(record.name)!.versions.set(record.version, entry);
+    tenant.codeBytes += record.code.size;
+    this.#codesOf(record.account).add(record.code.sha256);
+    return entry;
+  }
+
+  deleteVersion({ account, region, name, version, code }: VersionRecord): void {
+    const tenant = this.#tenants.get(`${account}/${region}`);
+    if (tenant?.byName.get(name)?.versions.delete(version) === true) tenant.codeBytes -= code.size;
   }
 
   hasAny(account: string): boolean {
@@ -65,6 +93,7 @@ export class FunctionIndex {
     tenant.byName.delete(name);
     tenant.sorted = undefined;
     tenant.codeBytes -= entry.record.code.size;
+    for (const { record } of entry.versions.values()) tenant.codeBytes -= record.code.size;
     tenant.reserved -= entry.record.reservedConcurrency ?? 0;
   }
 
@@ -73,17 +102,13 @@ export class FunctionIndex {
     for (const { byName } of this.#tenants.values()) yield* byName.values();
   }
 
-  /** Up to `count` functions by name, those after `after`. */
-  page(account: string, region: string, after: string, count: number): { records: FunctionRecord[]; more: boolean } {
+  /** The functions of an account in a region by name, from the name `first` on. */
+  *from(account: string, region: string, first: string): Iterable<Entry> {
     const tenant = this.#tenants.get(`${account}/${region}`);
-    if (tenant === undefined) return { records: [], more: false };
+    if (tenant === undefined) return;
     tenant.sorted ??= [...tenant.byName.keys()].sort();
-    const start = firstAfter(tenant.sorted, after);
-    const names = tenant.sorted.slice(start, start + count);
-    return {
-      records: names.map((name) => tenant.byName.get(name)!.record),
-      more: start + count < tenant.sorted.length,
-    };
+    const { sorted, byName } = tenant;
+    for (let i = placeOf(first, sorted); i < sorted.length; i++) yield byName.get(sorted[i]!)!;
   }
 
   #codesOf(account: string): Set<string> {
@@ -102,13 +127,13 @@ export class FunctionIndex {
   }
 }
 
-/** The place of the first name greater than `after`. */
-function firstAfter(sorted: readonly string[], after: string): number {
+/** The place of the first name that isn't less than `name`. */
+function placeOf(name: string, sorted: readonly string[]): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (sorted[middle]! > after) high = middle;
+    if (sorted[middle]! >= name) high = middle;
     else low = middle + 1;
   }
   return low;

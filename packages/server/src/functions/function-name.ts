@@ -1,5 +1,5 @@
 import { ApiError } from '@hearth/protocol';
-import type { FunctionId } from './ports.ts';
+import type { FunctionId } from './function-record.ts';
 
 /** What a function name in any of the accepted forms says. */
 export interface FunctionReference {
@@ -35,6 +35,11 @@ export function parseFunctionName(text: string): FunctionReference | undefined {
 /** The unqualified ARN. */
 export function functionArn({ account, region, name }: FunctionId): string {
   return `arn:${partition(region)}:lambda:${region}:${account}:function:${name}`;
+}
+
+/** The ARN of a version or alias; without a qualifier that of the function. */
+export function qualifiedArn(id: FunctionId, qualifier: string | undefined): string {
+  return qualifier === undefined ? functionArn(id) : `${functionArn(id)}:${qualifier}`;
 }
 
 /** Source: https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html */

@@ -1,5 +1,13 @@
 import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
 
+/** Which function: there is one per account, region and name. */
+export interface FunctionId {
+  /** 12 digits. */
+  readonly account: string;
+  readonly region: string;
+  readonly name: string;
+}
+
 /** What a person sets about how a function runs. */
 export interface FunctionSettings {
   readonly runtime: RuntimeId;
@@ -22,24 +30,39 @@ export interface FunctionSettings {
   readonly deadLetterTarget?: string;
 }
 
-/** A function as it is stored: the whole truth about it apart from the bytes of its code. JSON. */
-export interface FunctionRecord {
-  /** 12 digits. */
-  readonly account: string;
-  readonly region: string;
-  readonly name: string;
+/** What `$LATEST` and each published version have of their own: all that running one depends on. */
+export interface RunnableRecord extends FunctionId {
   readonly settings: FunctionSettings;
   readonly architecture: 'x86_64' | 'arm64';
   readonly code: CodeRef;
-  readonly tags: Readonly<Record<string, string>>;
-  /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
-  readonly reservedConcurrency?: number;
-  /** Counts changes of code and settings; a part of the spec's key. */
-  readonly revision: number;
   /** AWS's RevisionId, a UUID, new with each change. */
   readonly revisionId: string;
   /** Tells apart functions of one name that were made one after the other. */
   readonly uid: string;
   /** Milliseconds since the epoch. */
   readonly lastModified: number;
+}
+
+/** A function as it is stored: `$LATEST`, and what belongs to the function and to no version of it. JSON. */
+export interface FunctionRecord extends RunnableRecord {
+  readonly tags: Readonly<Record<string, string>>;
+  /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
+  readonly reservedConcurrency?: number;
+  /** Counts changes of code and settings; a part of the spec's key. */
+  readonly revision: number;
+  /** The number that was published last, also where that version has been deleted; absent where none ever was. */
+  readonly lastVersion?: number;
+}
+
+/** A published version as it is stored: it never changes. JSON. */
+export interface VersionRecord extends RunnableRecord {
+  /** From 1 on. */
+  readonly version: number;
+  /** Of the version; that in the settings is the function's at the time. */
+  readonly description: string;
+}
+
+/** As the API names it: `$LATEST` or a number. */
+export function versionName(record: FunctionRecord | VersionRecord): string {
+  return 'version' in record ? String(record.version) : '$LATEST';
 }

@@ -8,80 +8,69 @@ import type {
   UpdateFunctionConfigurationRequest,
 } from '@aws-sdk/client-lambda';
 import { ApiError } from '@hearth/protocol';
-import type { FunctionSpec } from '@hearth/protocol';
+import type { CodeRef, FunctionSpec } from '@hearth/protocol';
 import { chooseArchitecture } from './architecture.ts';
 import type { Architecture } from './architecture.ts';
-import { CodeCollector } from './code-collector.ts';
+import type { Caller } from './caller.ts';
 import { codeBytes } from './code-source.ts';
-import { configuration, listedConfiguration, type Phase } from './configuration.ts';
-import { FunctionIndex } from './function-index.ts';
-import type { Entry } from './function-index.ts';
-import { functionArn, locate } from './function-name.ts';
+import { configuration } from './configuration.ts';
+import { listFunctions } from './function-list.ts';
+import { locate, qualifiedArn } from './function-name.ts';
 import type { FunctionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
-import type { BlobStore, FunctionId, MetadataStore, RuntimeShelf } from './ports.ts';
-import { Reservations } from './reservations.ts';
+import type { Page, PageRequest } from './paging.ts';
+import { currentConfiguration } from './phases.ts';
+import type { RuntimeShelf } from './ports.ts';
+import { checkRevision, Registry } from './registry.ts';
+import type { FunctionsEvents, RegistryOptions } from './registry.ts';
+import { ReservedConcurrency } from './reserved-concurrency.ts';
 import { mergeSettings, newSettings } from './settings.ts';
-import { addTags, removeTags } from './tags.ts';
+import { Tagging } from './tagging.ts';
+import { addTags } from './tags.ts';
+import { refuseUnsupported } from './unsupported.ts';
+import { publishedAs, Versions } from './versions.ts';
 
-/** On whose behalf, and where. */
-export interface Caller {
-  readonly account: string;
-  readonly region: string;
-}
-
-export interface FunctionsOptions {
-  readonly metadata: MetadataStore;
-  readonly blobs: BlobStore;
+export interface FunctionsOptions extends RegistryOptions {
   readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
   /** Executions of an account in a region at once; may change. */
   readonly concurrency: (account: string) => number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Calls back after some milliseconds, without keeping the process alive. */
-  readonly schedule: (milliseconds: number, callback: () => void) => Disposable;
-  /** Told what went wrong in the background. */
-  readonly onError: (error: unknown) => void;
 }
 
-export interface FunctionsEvents {
-  /** Invocations resolved from now on run `next`; sandboxes of `old` serve no new one. */
-  changed: [old: FunctionSpec, next: FunctionSpec];
-  deleted: [old: FunctionSpec];
-  /** The function's reserved concurrency is another from now on; with undefined it has none. */
-  reserved: [spec: FunctionSpec, count: number | undefined];
+/** What an invocation of a name runs. */
+export interface Resolution {
+  readonly spec: FunctionSpec;
+  /** As the function's context has it. */
+  readonly invokedArn: string;
 }
 
 /**
- * The functions of all accounts. Reads are answered from memory; a change is on disk before it is answered, and
- * changes of one function exclude each other. All methods throw ApiError as AWS answers.
+ * The functions of all accounts: their code and settings here, all else in parts of their own. Reads are answered from
+ * memory; a change is on disk before it is answered, and changes of one function exclude each other. All methods throw
+ * ApiError as AWS answers.
  */
 export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDisposable {
+  readonly versions: Versions;
+  readonly concurrency: ReservedConcurrency;
+  readonly tags: Tagging;
   readonly #options: FunctionsOptions;
-  readonly #index = new FunctionIndex();
-  readonly #collector: CodeCollector;
-  readonly #reservations: Reservations;
-  /** ARNs of functions that are being changed. */
-  readonly #changing = new Set<string>();
+  readonly #registry: Registry;
 
   private constructor(options: FunctionsOptions) {
     super();
     this.#options = options;
-    this.#collector = new CodeCollector(options.blobs, options);
-    this.#reservations = new Reservations(options.concurrency);
+    this.#registry = new Registry(options, this);
+    this.versions = new Versions({ registry: this.#registry, ...options });
+    this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
+    this.tags = new Tagging(this.#registry);
   }
 
   /** Loads all functions, and deletes code that belongs to none. The stores stay the caller's to dispose. */
   static async open(options: FunctionsOptions): Promise<Functions> {
     const functions = new Functions(options);
-    for (const record of await options.metadata.all()) {
-      functions.#index.set(record);
-      functions.#collector.retain(record.code.sha256);
-    }
-    await functions.#collector.deleteOrphans();
+    await functions.#registry.load();
     return functions;
   }
 
@@ -90,18 +79,11 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
    *
    * @param action the operation's name in IAM, for AWS's message where the function is another account's.
    */
-  resolve(
-    caller: Caller,
-    name: string,
-    qualifier?: string,
-    action = 'InvokeFunction',
-  ): { spec: FunctionSpec; invokedArn: string; record: FunctionRecord } {
-    const found = this.#find(caller, name, qualifier, action);
-    const { functionArn: arn } = found.entry.spec;
+  resolve(caller: Caller, name: string, qualifier?: string, action = 'InvokeFunction'): Resolution {
+    const found = this.#registry.find(caller, name, qualifier, action);
     return {
-      spec: found.entry.spec,
-      invokedArn: found.qualifier === undefined ? arn : `${arn}:${found.qualifier}`,
-      record: found.entry.record,
+      spec: (found.version ?? found.entry).spec,
+      invokedArn: qualifiedArn(found.entry.record, found.qualifier),
     };
   }
 
@@ -122,14 +104,12 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     const tags = addTags({}, request.Tags ?? {});
     const zip = codeBytes(request.Code ?? {});
     const exists = () => new ApiError('ResourceConflictException', `Function already exist: ${id.name}`);
-    const arn = functionArn(id);
-    if (this.#index.get(id) !== undefined || this.#changing.has(arn)) throw exists();
-    this.#changing.add(arn);
-    try {
+    if (this.#registry.index.get(id) !== undefined) throw exists();
+    const create = async (): Promise<FunctionConfiguration> => {
       await checkPackage(zip);
-      this.#checkStorage(id, zip.length);
-      const code = await this.#collector.store(zip);
-      const record: FunctionRecord = {
+      this.#registry.checkStorage(id, zip.length * (request.Publish === true ? 2 : 1));
+      const code = await this.#registry.code.store(zip);
+      const made: FunctionRecord = {
         ...id,
         settings,
         architecture,
@@ -140,124 +120,85 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
         uid: randomUUID(),
         lastModified: this.#options.now(),
       };
-      await this.#persist(record, code.sha256);
-      this.#index.set(record);
-      this.#options.runtimes.want(settings.runtime);
-      return configuration(record, 'creating', false);
-    } finally {
-      this.#changing.delete(arn);
-    }
+      return this.#save(made, 'creating', { code: code.sha256, publish: request.Publish === true });
+    };
+    return this.#registry.exclusively(id, create, exists);
   }
 
   async updateCode(caller: Caller, request: UpdateFunctionCodeRequest): Promise<FunctionConfiguration> {
+    refuseUnsupported({ PublishTo: request.PublishTo });
     const zip = codeBytes(request);
-    return this.#change(caller, request, 'UpdateFunctionCode', async (old, id) => {
+    return this.#change(caller, request, 'UpdateFunctionCode', async (old) => {
       const architecture =
         request.Architectures === undefined
           ? old.architecture
           : chooseArchitecture(this.#options.architectures, request.Architectures);
       await checkPackage(zip);
-      this.#checkStorage(id, zip.length - old.code.size);
+      this.#registry.checkStorage(old, zip.length * (request.Publish === true ? 2 : 1) - old.code.size);
       if (request.DryRun === true) {
         const code = { sha256: hash('sha256', zip), size: zip.length };
-        return configuration({ ...old, architecture, code }, 'settled', false);
+        return configuration({ ...old, architecture, code }, 'settled', undefined);
       }
-      const code = await this.#collector.store(zip);
-      const result = await this.#replace({ ...old, architecture, code }, code.sha256);
-      this.#collector.release(old.code.sha256);
+      const code = await this.#registry.code.store(zip);
+      const changed = this.#revised({ ...old, architecture, code });
+      const result = await this.#save(changed, 'updating', { code: code.sha256, publish: request.Publish === true });
+      this.#registry.code.release(old.code.sha256);
       return result;
     });
   }
 
   updateConfiguration(caller: Caller, request: UpdateFunctionConfigurationRequest): Promise<FunctionConfiguration> {
-    return this.#change(caller, request, 'UpdateFunctionConfiguration', (old) =>
-      this.#replace({ ...old, settings: mergeSettings(old.settings, request) }),
-    );
-  }
-
-  async delete(caller: Caller, name: string, qualifier?: string): Promise<void> {
-    const { entry } = this.#find(caller, name, qualifier, 'DeleteFunction');
-    await this.#exclusively(entry.record, async () => {
-      await this.#options.metadata.delete(entry.record);
-      this.#index.delete(entry.record);
-      this.#collector.release(entry.record.code.sha256);
+    return this.#change(caller, request, 'UpdateFunctionConfiguration', (old) => {
+      const changed = this.#revised({ ...old, settings: mergeSettings(old.settings, request) });
+      return this.#save(changed, 'updating');
     });
-    this.emit('deleted', entry.spec);
   }
 
-  get(caller: Caller, name: string, qualifier: string | undefined, action: string): FunctionConfiguration {
-    const found = this.#find(caller, name, qualifier, action);
-    const { record } = found.entry;
-    const { phase, reason } = this.#phaseOf(record);
-    return configuration(record, phase, found.qualifier !== undefined, reason);
-  }
-
-  /** A page of the caller's functions by name, and how to ask for the next one. */
-  list(
-    caller: Caller,
-    { marker, maxItems, versions }: { marker?: string | undefined; maxItems?: number | undefined; versions: boolean },
-  ): { functions: FunctionConfiguration[]; nextMarker: string | undefined } {
-    const count = Math.min(maxItems ?? LIMITS.page, LIMITS.page);
-    const after = marker === undefined ? '' : Buffer.from(marker, 'base64url').toString();
-    if (marker !== undefined && !/^[a-zA-Z0-9-_]+$/.test(after)) {
-      throw new ApiError('InvalidParameterValueException', 'The Marker is not one that ListFunctions returned.');
+  /** Deletes a function with all that belongs to it, or with a qualifier one version. */
+  async delete(caller: Caller, name: string, qualifier?: string): Promise<void> {
+    const found = this.#registry.find(caller, name, qualifier, 'DeleteFunction');
+    const { entry, version } = found;
+    if (version !== undefined) return this.versions.delete(entry, version);
+    if (found.qualifier !== undefined) {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        '$LATEST version cannot be deleted without deleting the function.',
+      );
     }
-    const { records, more } = this.#index.page(caller.account, caller.region, after, count);
-    const last = records.at(-1);
+    await this.#registry.exclusively(entry.record, () => this.#registry.delete(entry));
+  }
+
+  /** A function or version as it is now, with where its code is and what belongs to the function alone. */
+  get(
+    caller: Caller,
+    name: string,
+    qualifier: string | undefined,
+    action: string,
+  ): { configuration: FunctionConfiguration; code: CodeRef; function: FunctionRecord } {
+    const found = this.#registry.find(caller, name, qualifier, action);
+    const { record } = found.version ?? found.entry;
     return {
-      functions: records.map((record) => listedConfiguration(record, versions)),
-      nextMarker: more && last !== undefined ? Buffer.from(last.name).toString('base64url') : undefined,
+      configuration: currentConfiguration(record, found.qualifier, this.#options.runtimes),
+      code: record.code,
+      function: found.entry.record,
     };
+  }
+
+  /** The caller's functions by name. @param versions whether each is followed by its versions. */
+  list({ account, region }: Caller, request: PageRequest & { versions: boolean }): Page<FunctionConfiguration> {
+    return listFunctions((first) => this.#registry.index.from(account, region, first), request);
   }
 
   /** Whether an account has a function in any region. */
   hasAny(account: string): boolean {
-    return this.#index.hasAny(account);
+    return this.#registry.index.hasAny(account);
   }
 
   /** What the caller's account has in this region, and what its functions without reserved concurrency share. */
   usage(caller: Caller): { functions: number; codeBytes: number; concurrency: number; unreserved: number } {
-    const { reserved, ...usage } = this.#index.usage(caller.account, caller.region);
+    const { reserved, ...usage } = this.#registry.index.usage(caller.account, caller.region);
     const concurrency = this.#options.concurrency(caller.account);
-    return { ...usage, concurrency, unreserved: this.#reservations.unreserved(caller.account, reserved) };
-  }
-
-  /** All functions that have reserved concurrency. */
-  *reserving(): Iterable<{ spec: FunctionSpec; count: number }> {
-    for (const { record, spec } of this.#index.all()) {
-      if (record.reservedConcurrency !== undefined) yield { spec, count: record.reservedConcurrency };
-    }
-  }
-
-  /** Sets a function's reserved concurrency, or with undefined gives it up. */
-  async reserve(caller: Caller, name: string, count: number | undefined, action: string): Promise<void> {
-    const entry = this.#findUnqualified(caller, name, action);
-    const { reservedConcurrency: before = 0, ...rest } = entry.record;
-    await this.#exclusively(rest, async () => {
-      const { reserved } = this.#index.usage(rest.account, rest.region);
-      using _claim = this.#reservations.claim(rest, reserved, (count ?? 0) - before);
-      const record = count === undefined ? rest : { ...rest, reservedConcurrency: count };
-      await this.#persist(record);
-      this.#index.set(record);
-      this.emit('reserved', entry.spec, count);
-    });
-  }
-
-  /** A function's reserved concurrency; undefined where it has none. */
-  reservation(caller: Caller, name: string, action: string): number | undefined {
-    return this.#findUnqualified(caller, name, action).record.reservedConcurrency;
-  }
-
-  async tag(caller: Caller, arn: string, tags: Readonly<Record<string, string>>): Promise<void> {
-    await this.#retag(caller, arn, 'TagResource', (old) => addTags(old, tags));
-  }
-
-  async untag(caller: Caller, arn: string, keys: readonly string[]): Promise<void> {
-    await this.#retag(caller, arn, 'UntagResource', (old) => removeTags(old, keys));
-  }
-
-  tags(caller: Caller, arn: string): Readonly<Record<string, string>> {
-    return this.#findUnqualified(caller, arn, 'ListTags').record.tags;
+    return { ...usage, concurrency, unreserved: this.concurrency.unreserved(caller.account, reserved) };
   }
 
   /** The bytes of some code, by the hex SHA-256 of its zip file. */
@@ -267,7 +208,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   /** The zip file with this hash for an agent of the account's; undefined where the account never had it. */
   readCode(account: string, sha256: string): Readable | undefined {
-    if (!this.#index.ownsCode(account, sha256)) return undefined;
+    if (!this.#registry.index.ownsCode(account, sha256)) return undefined;
     return Readable.from(this.#readBlob(sha256), { objectMode: false });
   }
 
@@ -279,41 +220,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.removeAllListeners();
-    await this.#collector[Symbol.asyncDispose]();
-  }
-
-  #find(caller: Caller, name: string, qualifier: string | undefined, action: string): Found {
-    const located = locate(caller, name, qualifier, action);
-    const entry = this.#index.get(located.id);
-    if (entry === undefined || (located.qualifier !== undefined && located.qualifier !== '$LATEST')) {
-      const arn = functionArn(located.id);
-      throw new ApiError(
-        'ResourceNotFoundException',
-        `Function not found: ${located.qualifier === undefined ? arn : `${arn}:${located.qualifier}`}`,
-      );
-    }
-    return { entry, qualifier: located.qualifier };
-  }
-
-  /** A function isn't ready before its runtime is there: until then AWS's waiters wait, and fail where it can't be had. */
-  #phaseOf({ settings: { runtime }, revision }: FunctionRecord): { phase: Phase; reason?: string } {
-    const { runtimes } = this.#options;
-    const state = runtimes.state(runtime);
-    if (state === 'ready') return { phase: 'settled' };
-    const isNew = revision === 1;
-    if (state === 'failed') return { phase: isNew ? 'not-created' : 'not-updated', reason: runtimes.failure(runtime)! };
-    runtimes.want(runtime);
-    return {
-      phase: isNew ? 'creating' : 'updating',
-      reason: `${runtime} is being fetched: it was not on this machine.`,
-    };
-  }
-
-  /** For what belongs to a function and to no version of it. */
-  #findUnqualified(caller: Caller, name: string, action: string): Entry {
-    const { entry, qualifier } = this.#find(caller, name, undefined, action);
-    if (qualifier !== undefined) throw functionsOnly();
-    return entry;
+    await this.#registry[Symbol.asyncDispose]();
   }
 
   /** Checks the revision, excludes other changes, and changes. */
@@ -321,93 +228,32 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     caller: Caller,
     request: { FunctionName: string | undefined; RevisionId?: string | undefined },
     action: string,
-    change: (old: FunctionRecord, id: FunctionId) => Promise<FunctionConfiguration>,
+    change: (old: FunctionRecord) => Promise<FunctionConfiguration>,
   ): Promise<FunctionConfiguration> {
-    const { entry } = this.#find(caller, request.FunctionName ?? '', undefined, action);
-    const { record } = entry;
-    if (request.RevisionId !== undefined && request.RevisionId !== '' && request.RevisionId !== record.revisionId) {
-      throw new ApiError(
-        'PreconditionFailedException',
-        'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve ' +
-          'the latest Revision Id',
-      );
-    }
-    return this.#exclusively(record, () => change(record, record));
+    const { record } = this.#registry.findLatest(caller, request.FunctionName ?? '', action);
+    checkRevision(request.RevisionId, record.revisionId);
+    return this.#registry.exclusively(record, () => change(record));
   }
 
-  /** Makes a changed function the one that runs, once it is on disk. */
-  async #replace(changed: FunctionRecord, stored?: string): Promise<FunctionConfiguration> {
-    const old = this.#index.get(changed)!;
-    const record = {
-      ...changed,
-      revision: old.record.revision + 1,
-      revisionId: randomUUID(),
-      lastModified: this.#options.now(),
-    };
-    await this.#persist(record, stored);
-    const next = this.#index.set(record);
+  #revised(record: FunctionRecord): FunctionRecord {
+    const revision = record.revision + 1;
+    return { ...record, revision, revisionId: randomUUID(), lastModified: this.#options.now() };
+  }
+
+  /** Makes a new or changed function the one that runs, once it is on disk, and has it published where asked. */
+  async #save(
+    record: FunctionRecord,
+    phase: 'creating' | 'updating',
+    { code, publish = false }: { code?: string; publish?: boolean } = {},
+  ): Promise<FunctionConfiguration> {
+    const unchanged = publish ? publishedAs(record, this.#registry.index.get(record)) : undefined;
+    const published = publish && unchanged === undefined ? this.versions.next(record) : undefined;
+    await this.#registry.save(published?.record ?? record, { code, version: published?.version });
     this.#options.runtimes.want(record.settings.runtime);
-    this.emit('changed', old.spec, next.spec);
-    return configuration(record, 'updating', false);
+    if (unchanged !== undefined) return this.versions.show(unchanged.record);
+    const made = published?.version;
+    return made === undefined
+      ? configuration(record, phase, undefined)
+      : configuration(made, phase, String(made.version));
   }
-
-  async #retag(
-    caller: Caller,
-    arn: string,
-    action: string,
-    change: (old: Readonly<Record<string, string>>) => Readonly<Record<string, string>>,
-  ): Promise<void> {
-    const entry = this.#findUnqualified(caller, arn, action);
-    const record = { ...entry.record, tags: change(entry.record.tags) };
-    await this.#exclusively(record, async () => {
-      await this.#persist(record);
-      this.#index.set(record);
-    });
-  }
-
-  /** Writes a record; where that fails, lets go of the code that was stored for it. */
-  async #persist(record: FunctionRecord, stored?: string): Promise<void> {
-    try {
-      await this.#options.metadata.put(record);
-    } catch (error) {
-      if (stored !== undefined) this.#collector.release(stored);
-      throw error;
-    }
-  }
-
-  async #exclusively<T>(id: FunctionId, change: () => Promise<T>): Promise<T> {
-    const arn = functionArn(id);
-    if (this.#changing.has(arn)) {
-      throw new ApiError(
-        'ResourceConflictException',
-        `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
-      );
-    }
-    this.#changing.add(arn);
-    try {
-      return await change();
-    } finally {
-      this.#changing.delete(arn);
-    }
-  }
-
-  #checkStorage({ account, region }: FunctionId, more: number): void {
-    if (this.#index.usage(account, region).codeBytes + more > LIMITS.totalCodeSize) {
-      throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
-    }
-  }
-}
-
-interface Found {
-  readonly entry: Entry;
-  readonly qualifier: string | undefined;
-}
-
-/** AWS's answer where a setting is the function's and the name in the request is that of a version or alias. */
-function functionsOnly(): ApiError {
-  return new ApiError(
-    'InvalidParameterValueException',
-    'This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please ' +
-      'specify either a function name or an unqualified function ARN.',
-  );
 }

@@ -1,22 +1,23 @@
 import type { Readable } from 'node:stream';
 import type { CodeRef, RuntimeId } from '@hearth/protocol';
-import type { FunctionRecord } from './function-record.ts';
-
-/** Which function: there is one per account, region and name. */
-export interface FunctionId {
-  readonly account: string;
-  readonly region: string;
-  readonly name: string;
-}
+import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 
 /** Where functions are kept. Every adapter passes storage/conformance/metadata-store.ts. */
 export interface MetadataStore extends AsyncDisposable {
-  /** All functions, in no particular order. */
-  all(): Promise<FunctionRecord[]>;
-  /** Resolves once the record would survive a loss of power; replaces what was there. */
-  put(record: FunctionRecord): Promise<void>;
-  /** Resolves once the record is gone for good; a function that isn't there is no error. */
+  /** All functions and all their versions, in no particular order. */
+  all(): Promise<{ functions: FunctionRecord[]; versions: VersionRecord[] }>;
+  /**
+   * Resolves once the record would survive a loss of power; replaces what was there.
+   *
+   * @param published a version of the function that is written with it: both or neither.
+   */
+  put(record: FunctionRecord, published?: VersionRecord): Promise<void>;
+  /** Writes a version alone, of a function that is there; rejects where it isn't. */
+  putVersion(version: VersionRecord): Promise<void>;
+  /** Resolves once the record and all versions are gone for good; a function that isn't there is no error. */
   delete(id: FunctionId): Promise<void>;
+  /** The same for one version. */
+  deleteVersion(id: FunctionId, version: number): Promise<void>;
 }
 
 /** Where code is kept, by content. Every adapter passes storage/conformance/blob-store.ts. */

@@ -1,7 +1,7 @@
 import { ApiError } from '@hearth/protocol';
 import { LIMITS } from './limits.ts';
 
-type Tags = Readonly<Record<string, string>>;
+export type Tags = Readonly<Record<string, string>>;
 
 /**
  * `tags` with `more` added.

@@ -115,7 +115,7 @@ test('a reservation outlives the server and ends with its function', async () =>
     await using server = await ApiServer.start({ data });
     const client = server.client();
     assert.deepEqual(
-      [...server.functions.reserving()].map(({ spec, count }) => [spec.functionName, count]),
+      [...server.functions.concurrency.all()].map(({ spec, count }) => [spec.functionName, count]),
       [['one', 7]],
     );
     assert.equal(await reserved(client, 'one'), 7);

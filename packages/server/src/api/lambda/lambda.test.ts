@@ -12,7 +12,7 @@ import {
   GetFunctionConfigurationCommand,
   ListFunctionsCommand,
   ListTagsCommand,
-  PublishVersionCommand,
+  PutRuntimeManagementConfigCommand,
   TagResourceCommand,
   UntagResourceCommand,
   UpdateFunctionCodeCommand,
@@ -442,9 +442,9 @@ test('what was answered is there after a start of the server', async () => {
 
 test('an operation that is not built is answered 501 by name', async () => {
   await refused(
-    client.send(new PublishVersionCommand({ FunctionName: 'x' })),
+    client.send(new PutRuntimeManagementConfigCommand({ FunctionName: 'x', UpdateRuntimeOn: 'Auto' })),
     'NotImplementedException',
-    /^Operation PublishVersion is not supported by Hearth yet/,
+    /^Operation PutRuntimeManagementConfig is not supported by Hearth yet/,
     501,
   );
 });

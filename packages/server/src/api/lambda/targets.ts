@@ -29,6 +29,7 @@ export class InvokeTargets {
   constructor(functions: Functions) {
     this.#functions = functions;
     functions.on('changed', (old) => this.#forget(old));
+    functions.on('versionDeleted', (old) => this.#forget(old));
     functions.on('deleted', (old) => this.#forget(old));
   }
 

@@ -1,5 +1,5 @@
-import type { FunctionRecord } from '../../functions/function-record.ts';
-import type { FunctionId, MetadataStore } from '../../functions/ports.ts';
+import type { FunctionId, FunctionRecord, RunnableRecord, VersionRecord } from '../../functions/function-record.ts';
+import type { MetadataStore } from '../../functions/ports.ts';
 import { Changes } from './changes.ts';
 import { isSealed } from './key-ring.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -23,28 +23,48 @@ export class SealedMetadataStore implements MetadataStore {
   }
 
   /** @throws MasterKeyError where one was sealed with another master key. */
-  async all(): Promise<FunctionRecord[]> {
-    return (await this.#inner.all()).map((record) => this.#open(record));
+  async all(): Promise<{ functions: FunctionRecord[]; versions: VersionRecord[] }> {
+    const { functions, versions } = await this.#inner.all();
+    return {
+      functions: functions.map((record) => this.#open(record)),
+      versions: versions.map((record) => this.#open(record)),
+    };
   }
 
-  put(record: FunctionRecord): Promise<void> {
+  put(record: FunctionRecord, published?: VersionRecord): Promise<void> {
     this.#changes.note(idOf(record));
-    return this.#inner.put(this.#seal(record));
+    if (published === undefined) return this.#inner.put(this.#seal(record));
+    this.#changes.note(idOf(published));
+    return this.#inner.put(this.#seal(record), this.#seal(published));
+  }
+
+  putVersion(version: VersionRecord): Promise<void> {
+    this.#changes.note(idOf(version));
+    return this.#inner.putVersion(this.#seal(version));
   }
 
   delete(id: FunctionId): Promise<void> {
     this.#changes.note(idOf(id));
+    this.#changes.note(allVersionsOf(id));
     return this.#inner.delete(id);
+  }
+
+  deleteVersion(id: FunctionId, version: number): Promise<void> {
+    this.#changes.note(idOf({ ...id, version }));
+    return this.#inner.deleteVersion(id, version);
   }
 
   /** Seals with the current master key what isn't yet. */
   async reseal(): Promise<void> {
     await this.#changes.during(async (changed) => {
-      for (const record of await this.#inner.all()) {
-        const { environment } = record.settings;
-        const sealed = environment[SEALED];
-        const stale = sealed === undefined ? hasAny(environment) : !this.#ring.isCurrent(sealed);
-        if (stale && !changed(idOf(record))) await this.#inner.put(this.#seal(this.#open(record)));
+      const { functions, versions } = await this.#inner.all();
+      for (const record of functions) {
+        if (this.#isStale(record) && !changed(idOf(record))) await this.#inner.put(this.#seal(this.#open(record)));
+      }
+      for (const record of versions) {
+        // It went with its function, and there may be another of that name by now.
+        if (changed(idOf(record)) || changed(allVersionsOf(record))) continue;
+        if (this.#isStale(record)) await this.#inner.putVersion(this.#seal(this.#open(record)));
       }
     });
   }
@@ -53,14 +73,19 @@ export class SealedMetadataStore implements MetadataStore {
     await this.#inner[Symbol.asyncDispose]();
   }
 
-  #seal(record: FunctionRecord): FunctionRecord {
+  #isStale({ settings: { environment } }: RunnableRecord): boolean {
+    const sealed = environment[SEALED];
+    return sealed === undefined ? hasAny(environment) : !this.#ring.isCurrent(sealed);
+  }
+
+  #seal<T extends FunctionRecord | VersionRecord>(record: T): T {
     const { environment } = record.settings;
     if (!hasAny(environment)) return record;
     const sealed = this.#ring.seal(JSON.stringify(environment), contextOf(record));
     return { ...record, settings: { ...record.settings, environment: { [SEALED]: sealed } } };
   }
 
-  #open(record: FunctionRecord): FunctionRecord {
+  #open<T extends FunctionRecord | VersionRecord>(record: T): T {
     const sealed = record.settings.environment[SEALED];
     // Records of before anything was sealed are as they are, until they are written again.
     if (sealed === undefined || !isSealed(sealed)) return record;
@@ -73,10 +98,16 @@ function hasAny(environment: Readonly<Record<string, string>>): boolean {
   return Object.keys(environment).length > 0;
 }
 
-function idOf({ account, region, name }: FunctionId): string {
-  return `${account}/${region}/${name}`;
+/** Of a function, or of a version. */
+function idOf(id: FunctionId & { readonly version?: number }): string {
+  const name = `${id.account}/${id.region}/${id.name}`;
+  return id.version === undefined ? name : `${name}/${id.version}`;
 }
 
-function contextOf(id: FunctionId): string {
-  return `the environment of function ${idOf(id)}`;
+function allVersionsOf(id: FunctionId): string {
+  return `${id.account}/${id.region}/${id.name}/*`;
+}
+
+function contextOf(record: FunctionRecord | VersionRecord): string {
+  return `the environment of function ${idOf(record)}`;
 }

@@ -6,9 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { FunctionRecord } from '../../functions/function-record.ts';
+import type { FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
 import { accountStoreConformance } from '../conformance/account-store.ts';
-import { functionRecord, metadataStoreConformance } from '../conformance/metadata-store.ts';
+import { functionRecord, metadataStoreConformance, versionRecord } from '../conformance/metadata-store.ts';
 import { SqliteAccountStore } from '../sqlite/account-store.ts';
 import { SqliteMetadataStore } from '../sqlite/metadata-store.ts';
 import { SealedAccountStore } from './account-store.ts';
@@ -42,6 +42,10 @@ function withSecret(name: string, value = SECRET): FunctionRecord {
   return { ...record, settings: { ...record.settings, environment: { PASSWORD: value } } };
 }
 
+function versionWithSecret(name: string, version: number): VersionRecord {
+  return versionRecord(name, version, { settings: withSecret(name).settings });
+}
+
 const account = { id: '111111111111', name: 'one', createdAt: 1, limits: {} };
 const key = { id: 'AKIA1', account: account.id, secret: SECRET, status: 'Active', createdAt: 1 } as const;
 
@@ -60,6 +64,7 @@ test('environment variables and secret keys are nowhere on the disk in the clear
   await using metadata = new SealedMetadataStore(await SqliteMetadataStore.open(functions), ring);
   await using keys = new SealedAccountStore(await SqliteAccountStore.open(accounts), ring);
   await metadata.put(withSecret('one'));
+  await metadata.put(functionRecord('two'), versionWithSecret('two', 1));
   await keys.putAccount(account);
   await keys.putKey(key);
   assert.match(bytesOf(functions), /sealed:1:/);
@@ -87,7 +92,7 @@ test('another master key opens nothing, says what to do, and loses nothing', asy
     await assert.rejects(metadata.reseal(), refused);
   }
   await using metadata = new SealedMetadataStore(await SqliteMetadataStore.open(functions), right);
-  assert.deepEqual(await metadata.all(), [withSecret('one')]);
+  assert.deepEqual((await metadata.all()).functions, [withSecret('one')]);
 });
 
 test('a sealed text that was moved to another record does not open there', async () => {
@@ -95,12 +100,15 @@ test('a sealed text that was moved to another record does not open there', async
   await using inner = await SqliteMetadataStore.open(newFile());
   const store = new SealedMetadataStore(inner, ring);
   await store.put(withSecret('one'));
-  const [stolen] = await inner.all();
-  await inner.put({ ...functionRecord('two'), settings: stolen!.settings });
+  const { settings } = (await inner.all()).functions[0]!;
+  await inner.put({ ...functionRecord('two'), settings });
   await assert.rejects(
     store.all(),
     /function 000000000000\/us-east-1\/two has been damaged or belongs to something else/,
   );
+  await store.put(functionRecord('two'));
+  await inner.putVersion(versionRecord('two', 3, { settings }));
+  await assert.rejects(store.all(), /function 000000000000\/us-east-1\/two\/3 has been damaged/);
 });
 
 test('with a new master key everything is sealed anew, while records change, and the old key opens nothing more', async () => {
@@ -111,6 +119,9 @@ test('with a new master key everything is sealed anew, while records change, and
   const store = new SealedMetadataStore(inner, ring);
   const accounts = new SealedAccountStore(innerKeys, ring);
   for (let i = 0; i < 20; i++) await store.put(withSecret(`f${i}`));
+  for (const name of ['f15', 'f16', 'f17']) {
+    for (const version of [1, 2]) await store.put(withSecret(name), versionWithSecret(name, version));
+  }
   // As a Hearth that sealed nothing has left it.
   await inner.put(withSecret('plain'));
   await accounts.putAccount(account);
@@ -121,11 +132,19 @@ test('with a new master key everything is sealed anew, while records change, and
   const resealed = Promise.all([store.reseal(), accounts.reseal()]);
   await store.put(withSecret('f19', 'changed meanwhile'));
   await store.delete(functionRecord('f18'));
+  await store.deleteVersion(functionRecord('f16'), 1);
+  // Another one of the same name: the versions of the first are not to come back.
+  await store.delete(functionRecord('f15'));
+  await store.put(withSecret('f15'));
   await accounts.deleteKey('AKIA2');
   await resealed;
 
   const fresh = new KeyRing([next]);
-  const found = new Map((await new SealedMetadataStore(inner, fresh).all()).map((one) => [one.name, one]));
+  const { functions, versions } = await new SealedMetadataStore(inner, fresh).all();
+  const found = new Map(functions.map((one) => [one.name, one]));
+  const numbers = versions.map(({ name, version }) => `${name}:${version}`).sort();
+  assert.deepEqual(numbers, ['f16:2', 'f17:1', 'f17:2']);
+  for (const one of versions) assert.deepEqual(one, versionWithSecret(one.name, one.version));
   assert.equal(found.size, 20);
   assert.deepEqual(found.get('plain'), withSecret('plain'));
   assert.deepEqual(found.get('f0'), withSecret('f0'));

@@ -34,3 +34,15 @@ export function openDatabase(file: string, steps: readonly string[]): DatabaseSy
   }
   return database;
 }
+
+/** Does all of a change or, where it throws, none of it. */
+export function inTransaction(database: DatabaseSync, change: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    change();
+    database.exec('COMMIT');
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
+  }
+}

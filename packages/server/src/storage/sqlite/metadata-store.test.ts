@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
-import { metadataStoreConformance } from '../conformance/metadata-store.ts';
+import { functionRecord, metadataStoreConformance, versionRecord } from '../conformance/metadata-store.ts';
 import { SqliteMetadataStore } from './metadata-store.ts';
 
 let root: string;
@@ -26,6 +26,24 @@ test('the file is for its owner only', async () => {
   await using _store = await SqliteMetadataStore.open(file);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.equal((await stat(`${file}-wal`)).mode & 0o777, 0o600);
+});
+
+test('a file of before there were versions keeps its functions, and takes versions', async () => {
+  const file = newFile();
+  const database = new DatabaseSync(file);
+  // The first schema, as it was released.
+  database.exec(
+    `CREATE TABLE functions (account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, record TEXT NOT NULL,
+       PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID; PRAGMA user_version = 1`,
+  );
+  database
+    .prepare('INSERT INTO functions VALUES (?, ?, ?, ?)')
+    .run('000000000000', 'us-east-1', 'old', JSON.stringify(functionRecord('old')));
+  database.close();
+  await using store = await SqliteMetadataStore.open(file);
+  assert.deepEqual(await store.all(), { functions: [functionRecord('old')], versions: [] });
+  await store.put(functionRecord('old', { lastVersion: 1 }), versionRecord('old', 1));
+  assert.deepEqual((await store.all()).versions, [versionRecord('old', 1)]);
 });
 
 test('a file of a newer Hearth is left alone, with a hint', async () => {

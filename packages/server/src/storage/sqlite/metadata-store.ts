@@ -1,9 +1,9 @@
-import type { FunctionRecord } from '../../functions/function-record.ts';
-import type { FunctionId, MetadataStore } from '../../functions/ports.ts';
+import type { FunctionId, FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
+import type { MetadataStore } from '../../functions/ports.ts';
 import type { MetadataRequest } from './metadata-worker.ts';
 import { DatabaseThread } from './thread.ts';
 
-/** Functions in an SQLite file, which a thread of its own owns. */
+/** Functions and their versions in an SQLite file, which a thread of its own owns. */
 export class SqliteMetadataStore implements MetadataStore {
   readonly #thread: DatabaseThread<MetadataRequest>;
 
@@ -18,16 +18,24 @@ export class SqliteMetadataStore implements MetadataStore {
     );
   }
 
-  all(): Promise<FunctionRecord[]> {
+  all(): Promise<{ functions: FunctionRecord[]; versions: VersionRecord[] }> {
     return this.#thread.ask({ type: 'all' });
   }
 
-  put(record: FunctionRecord): Promise<void> {
-    return this.#thread.ask({ type: 'put', record });
+  put(record: FunctionRecord, published?: VersionRecord): Promise<void> {
+    return this.#thread.ask({ type: 'put', record, published });
+  }
+
+  putVersion(version: VersionRecord): Promise<void> {
+    return this.#thread.ask({ type: 'put-version', version });
   }
 
   delete({ account, region, name }: FunctionId): Promise<void> {
     return this.#thread.ask({ type: 'delete', function: { account, region, name } });
+  }
+
+  deleteVersion({ account, region, name }: FunctionId, version: number): Promise<void> {
+    return this.#thread.ask({ type: 'delete-version', function: { account, region, name }, version });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

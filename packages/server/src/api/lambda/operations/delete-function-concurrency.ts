@@ -6,6 +6,6 @@ export const deleteFunctionConcurrency: Handler<DeleteFunctionConcurrencyRequest
   { FunctionName: name = '' },
   { functions, identity },
 ) => {
-  await functions.reserve(identity, name, undefined, 'DeleteFunctionConcurrency');
+  await functions.concurrency.set(identity, name, undefined, 'DeleteFunctionConcurrency');
   return {};
 };

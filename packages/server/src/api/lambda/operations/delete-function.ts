@@ -1,5 +1,4 @@
 import type { DeleteFunctionRequest, DeleteFunctionResponse } from '@aws-sdk/client-lambda';
-import { ApiError } from '@hearth/protocol';
 import type { Handler } from './operation.ts';
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html */
@@ -7,12 +6,6 @@ export const deleteFunction: Handler<DeleteFunctionRequest, DeleteFunctionRespon
   { FunctionName: name = '', Qualifier: qualifier },
   { functions, identity },
 ) => {
-  if (qualifier === '$LATEST') {
-    throw new ApiError(
-      'InvalidParameterValueException',
-      '$LATEST version cannot be deleted without deleting the function.',
-    );
-  }
   await functions.delete(identity, name, qualifier);
   return { StatusCode: 204 };
 };

@@ -5,4 +5,4 @@ import type { Handler } from './operation.ts';
 export const getFunctionConcurrency: Handler<GetFunctionConcurrencyRequest, GetFunctionConcurrencyResponse> = (
   { FunctionName: name = '' },
   { functions, identity },
-) => ({ ReservedConcurrentExecutions: functions.reservation(identity, name, 'GetFunctionConcurrency') });
+) => ({ ReservedConcurrentExecutions: functions.concurrency.get(identity, name, 'GetFunctionConcurrency') });

@@ -5,4 +5,4 @@ import type { Handler } from './operation.ts';
 export const getFunctionConfiguration: Handler<GetFunctionConfigurationRequest, FunctionConfiguration> = (
   { FunctionName: name = '', Qualifier: qualifier },
   { functions, identity },
-) => functions.get(identity, name, qualifier, 'GetFunctionConfiguration');
+) => functions.get(identity, name, qualifier, 'GetFunctionConfiguration').configuration;

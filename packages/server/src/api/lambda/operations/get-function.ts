@@ -6,13 +6,14 @@ export const getFunction: Handler<GetFunctionRequest, GetFunctionResponse> = (
   { FunctionName: name = '', Qualifier: qualifier },
   { functions, identity, links, host },
 ) => {
-  const { record } = functions.resolve(identity, name, qualifier, 'GetFunction');
+  const found = functions.get(identity, name, qualifier, 'GetFunction');
+  const { reservedConcurrency, tags } = found.function;
   return {
-    Configuration: functions.get(identity, name, qualifier, 'GetFunction'),
-    Code: { RepositoryType: 'S3', Location: links.make(host, record.code.sha256) },
-    ...(record.reservedConcurrency === undefined
+    Configuration: found.configuration,
+    Code: { RepositoryType: 'S3', Location: links.make(host, found.code.sha256) },
+    ...(reservedConcurrency === undefined
       ? {}
-      : { Concurrency: { ReservedConcurrentExecutions: record.reservedConcurrency } }),
-    ...(Object.keys(record.tags).length > 0 ? { Tags: record.tags } : {}),
+      : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
+    ...(Object.keys(tags).length > 0 ? { Tags: tags } : {}),
   };
 };

@@ -9,6 +9,8 @@ import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
 import { listFunctions } from './list-functions.ts';
 import { listTags } from './list-tags.ts';
+import { listVersionsByFunction } from './list-versions-by-function.ts';
+import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
@@ -26,6 +28,8 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['GetFunctionConfiguration', getFunctionConfiguration],
   ['ListFunctions', listFunctions],
   ['ListTags', listTags],
+  ['ListVersionsByFunction', listVersionsByFunction],
+  ['PublishVersion', publishVersion],
   ['PutFunctionConcurrency', putFunctionConcurrency],
   ['TagResource', tagResource],
   ['UntagResource', untagResource],

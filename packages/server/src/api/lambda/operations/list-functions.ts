@@ -7,5 +7,5 @@ export const listFunctions: Handler<ListFunctionsRequest, ListFunctionsResponse>
   { functions, identity },
 ) => {
   const page = functions.list(identity, { marker, maxItems, versions: version === 'ALL' });
-  return { Functions: page.functions, NextMarker: page.nextMarker };
+  return { Functions: page.items, NextMarker: page.nextMarker };
 };

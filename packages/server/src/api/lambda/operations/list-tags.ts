@@ -5,4 +5,4 @@ import type { Handler } from './operation.ts';
 export const listTags: Handler<ListTagsRequest, ListTagsResponse> = (
   { Resource: arn = '' },
   { functions, identity },
-) => ({ Tags: functions.tags(identity, arn) });
+) => ({ Tags: functions.tags.list(identity, arn) });

@@ -6,6 +6,6 @@ export const putFunctionConcurrency: Handler<PutFunctionConcurrencyRequest, Conc
   { FunctionName: name = '', ReservedConcurrentExecutions: count },
   { functions, identity },
 ) => {
-  await functions.reserve(identity, name, count, 'PutFunctionConcurrency');
+  await functions.concurrency.set(identity, name, count, 'PutFunctionConcurrency');
   return { ReservedConcurrentExecutions: count };
 };

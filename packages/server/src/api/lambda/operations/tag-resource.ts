@@ -6,6 +6,6 @@ export const tagResource: Handler<TagResourceRequest, object> = async (
   { Resource: arn = '', Tags: tags = {} },
   { functions, identity },
 ) => {
-  await functions.tag(identity, arn, tags);
+  await functions.tags.add(identity, arn, tags);
   return {};
 };

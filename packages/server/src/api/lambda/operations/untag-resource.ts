@@ -6,6 +6,6 @@ export const untagResource: Handler<UntagResourceRequest, object> = async (
   { Resource: arn = '', TagKeys: keys = [] },
   { functions, identity },
 ) => {
-  await functions.untag(identity, arn, keys);
+  await functions.tags.remove(identity, arn, keys);
   return {};
 };

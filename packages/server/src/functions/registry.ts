@@ -1,0 +1,213 @@
+import type { EventEmitter } from 'node:events';
+import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Caller } from './caller.ts';
+import { CodeCollector } from './code-collector.ts';
+import type { CollectorOptions } from './code-collector.ts';
+import { FunctionIndex } from './function-index.ts';
+import type { Entry, VersionEntry } from './function-index.ts';
+import { functionArn, locate, qualifiedArn } from './function-name.ts';
+import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
+import { LIMITS } from './limits.ts';
+import type { BlobStore, MetadataStore } from './ports.ts';
+
+export interface FunctionsEvents {
+  /** Invocations of `$LATEST` resolved from now on run `next`; sandboxes of `old` serve no new one. */
+  changed: [old: FunctionSpec, next: FunctionSpec];
+  /** A published version is deleted. */
+  versionDeleted: [old: FunctionSpec];
+  /** A function is deleted; `versionDeleted` was said of each of its versions before. */
+  deleted: [old: FunctionSpec];
+  /** The function's reserved concurrency is another from now on; with undefined it has none. */
+  reserved: [spec: FunctionSpec, count: number | undefined];
+}
+
+/** What a name and a qualifier mean. */
+export interface Found {
+  readonly entry: Entry;
+  /** As in the request. */
+  readonly qualifier: string | undefined;
+  /** The published version that is meant; undefined where it is `$LATEST`. */
+  readonly version: VersionEntry | undefined;
+}
+
+export interface RegistryOptions extends CollectorOptions {
+  readonly metadata: MetadataStore;
+  readonly blobs: BlobStore;
+}
+
+/**
+ * The core that all changes of functions go through: finds them by name and qualifier, has one change of a function at a
+ * time, writes it down, and only then lets it be seen.
+ */
+export class Registry implements AsyncDisposable {
+  readonly index = new FunctionIndex();
+  readonly code: CodeCollector;
+  readonly #metadata: MetadataStore;
+  readonly #events: EventEmitter<FunctionsEvents>;
+  /** ARNs of functions that are being changed. */
+  readonly #changing = new Set<string>();
+
+  constructor(options: RegistryOptions, events: EventEmitter<FunctionsEvents>) {
+    this.#metadata = options.metadata;
+    this.#events = events;
+    this.code = new CodeCollector(options.blobs, options);
+  }
+
+  /** Loads all functions, and deletes code that belongs to none. */
+  async load(): Promise<void> {
+    const { functions, versions } = await this.#metadata.all();
+    for (const record of functions) {
+      this.index.set(record);
+      this.code.retain(record.code.sha256);
+    }
+    for (const record of versions.sort((a, b) => a.version - b.version)) {
+      this.index.addVersion(record);
+      this.code.retain(record.code.sha256);
+    }
+    await this.code.deleteOrphans();
+  }
+
+  /**
+   * What a name means, with the qualifier in it or beside it.
+   *
+   * @param action the operation's name in IAM, for AWS's message where the function is another account's.
+   * @throws ApiError ResourceNotFoundException, and as `locate` does.
+   */
+  find(caller: Caller, name: string, qualifier: string | undefined, action: string): Found {
+    const located = locate(caller, name, qualifier, action);
+    const { id, qualifier: meant } = located;
+    const entry = this.index.get(id);
+    if (entry !== undefined && (meant === undefined || meant === '$LATEST')) {
+      return { entry, qualifier: meant, version: undefined };
+    }
+    const version = meant === undefined ? undefined : entry?.versions.get(versionNumber(meant));
+    if (entry === undefined || version === undefined) throw notFound(qualifiedArn(id, meant));
+    return { entry, qualifier: meant, version };
+  }
+
+  /** For what belongs to a function and to no version of it: names with a qualifier are refused as AWS does. */
+  findFunction(caller: Caller, name: string, action: string): Entry {
+    const { entry, qualifier } = this.find(caller, name, undefined, action);
+    if (qualifier !== undefined) throw functionsOnly();
+    return entry;
+  }
+
+  /** For changes of code and settings: the function, which may be named as `$LATEST` too. */
+  findLatest(caller: Caller, name: string, action: string): Entry {
+    const { entry, version } = this.find(caller, name, undefined, action);
+    if (version !== undefined) throw functionsOnly();
+    return entry;
+  }
+
+  /**
+   * Runs a change of a function while no other does.
+   *
+   * @throws ApiError what `conflict` makes, where another change is under way.
+   */
+  async exclusively<T>(
+    id: FunctionId,
+    change: () => Promise<T>,
+    conflict: (arn: string) => ApiError = updateInProgress,
+  ): Promise<T> {
+    const arn = functionArn(id);
+    if (this.#changing.has(arn)) throw conflict(arn);
+    this.#changing.add(arn);
+    try {
+      return await change();
+    } finally {
+      this.#changing.delete(arn);
+    }
+  }
+
+  /**
+   * Makes a record the function, once it is on disk; says `changed` where what runs is another.
+   *
+   * @param made.code hash of code that was stored for it, which is let go of where it can't be written.
+   * @param made.version to be published with it.
+   */
+  async save(
+    record: FunctionRecord,
+    made: { code?: string | undefined; version?: VersionRecord | undefined } = {},
+  ): Promise<Entry> {
+    try {
+      await this.#metadata.put(record, made.version);
+    } catch (error) {
+      if (made.code !== undefined) this.code.release(made.code);
+      throw error;
+    }
+    const old = this.index.get(record);
+    const next = this.index.set(record);
+    if (made.version !== undefined) {
+      this.code.retain(made.version.code.sha256);
+      this.index.addVersion(made.version);
+    }
+    if (old !== undefined && old.spec !== next.spec) this.#events.emit('changed', old.spec, next.spec);
+    return next;
+  }
+
+  async delete(entry: Entry): Promise<void> {
+    const { record, spec, versions } = entry;
+    await this.#metadata.delete(record);
+    this.index.delete(record);
+    this.code.release(record.code.sha256);
+    for (const version of versions.values()) {
+      this.code.release(version.record.code.sha256);
+      this.#events.emit('versionDeleted', version.spec);
+    }
+    this.#events.emit('deleted', spec);
+  }
+
+  async deleteVersion({ record, spec }: VersionEntry): Promise<void> {
+    await this.#metadata.deleteVersion(record, record.version);
+    this.index.deleteVersion(record);
+    this.code.release(record.code.sha256);
+    this.#events.emit('versionDeleted', spec);
+  }
+
+  /** @throws ApiError CodeStorageExceededException where an account would have so many bytes of code more than it may. */
+  checkStorage({ account, region }: FunctionId, more: number): void {
+    if (this.index.usage(account, region).codeBytes + more > LIMITS.totalCodeSize) {
+      throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.code[Symbol.asyncDispose]();
+  }
+}
+
+/** 0, which no version has, where the qualifier is no number as versions have it. */
+function versionNumber(qualifier: string): number {
+  return /^[1-9]\d*$/.test(qualifier) ? Number(qualifier) : 0;
+}
+
+/** @throws ApiError PreconditionFailedException where a request names another revision than the current one. */
+export function checkRevision(asked: string | undefined, current: string): void {
+  if (asked === undefined || asked === '' || asked === current) return;
+  throw new ApiError(
+    'PreconditionFailedException',
+    'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve ' +
+      'the latest Revision Id',
+  );
+}
+
+function notFound(arn: string): ApiError {
+  return new ApiError('ResourceNotFoundException', `Function not found: ${arn}`);
+}
+
+function updateInProgress(arn: string): ApiError {
+  return new ApiError(
+    'ResourceConflictException',
+    `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
+  );
+}
+
+/** AWS's answer where a setting is the function's and the name in the request is that of a version or alias. */
+function functionsOnly(): ApiError {
+  return new ApiError(
+    'InvalidParameterValueException',
+    'This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please ' +
+      'specify either a function name or an unqualified function ARN.',
+  );
+}
