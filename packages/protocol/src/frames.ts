@@ -18,6 +18,9 @@ export const MAX_FRAME = 256 * 1024;
 /** A body up to this size travels inside its `invoke` or `end` frame. */
 export const INLINE_BODY = 128 * 1024;
 
+/** Characters of the content type of a streamed response. */
+export const MAX_CONTENT_TYPE = 1024;
+
 /** Chunk bytes that may be sent on a new stream before the receiver grants more. */
 export const INITIAL_CREDIT = 1024 * 1024;
 

@@ -1,4 +1,5 @@
 import type { InitMessage } from '@hearth/protocol';
+import { streamingOf, withholdAwslambda } from './awslambda.ts';
 import { isCallbackHandler } from './callbacks.ts';
 import { loadHandler, type Handler } from './load-handler.ts';
 import { installModulePaths } from './module-paths.ts';
@@ -15,7 +16,10 @@ export async function becomeFunction(message: InitMessage): Promise<Handler> {
   installModulePaths(process.env);
   const root = process.env['LAMBDA_TASK_ROOT'] ?? TASK_ROOT;
   process.chdir(root);
+  withholdAwslambda(process.env);
   const handler = await loadHandler(root, message.handler);
+  // Three parameters are what one that streams has.
+  if (streamingOf(handler) !== undefined) return handler;
   if (message.runtime === 'nodejs22.x') warnOfCallbacks(handler);
   else if (handler.length >= 3) throw new CallbackHandlerDeprecatedError();
   return handler;

@@ -3,6 +3,7 @@
  * {@link serve} takes.
  */
 import { writeSync } from 'node:fs';
+import { installAwslambda } from './awslambda.ts';
 import { presentAsLambda } from './identity.ts';
 import { serve } from './run-sandbox.ts';
 import { installSignals } from './signals.ts';
@@ -16,4 +17,5 @@ if (!Number.isInteger(fd)) {
 const { reallyExit } = process as unknown as { reallyExit(code: number): never };
 presentAsLambda();
 installSignals();
+installAwslambda();
 serve(fd, reallyExit.bind(process));

@@ -1,4 +1,5 @@
 import { constantEnvironment, defaultEnvironment } from '@hearth/protocol';
+import { installAwslambda } from './awslambda.ts';
 import { replaceEnvironment } from './environment.ts';
 import { prepareIdentity } from './identity.ts';
 import { installModulePaths } from './module-paths.ts';
@@ -15,4 +16,5 @@ export function prepareSandboxes(runtime: string): void {
   installModulePaths(process.env);
   prepareIdentity();
   installSignals();
+  installAwslambda();
 }

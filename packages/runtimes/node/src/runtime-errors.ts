@@ -47,6 +47,18 @@ export class CallbackHandlerDeprecatedError extends RuntimeError {
   }
 }
 
+export class MalformedStreamingHandlerError extends RuntimeError {
+  constructor(message: string) {
+    super('Runtime.MalformedStreamingHandler', message);
+  }
+}
+
+export class InvalidStreamingOperationError extends RuntimeError {
+  constructor(message: string) {
+    super('Runtime.InvalidStreamingOperation', message);
+  }
+}
+
 export class JsonStringifyError extends RuntimeError {
   /** nodejs22.x has no name of its own for it. */
   constructor(name: 'Runtime.JSONStringifyError' | 'Error') {

@@ -1,4 +1,5 @@
 import { decodeInvoke, Kind, type InitMessage, type InvokeMeta, type RuntimeId } from '@hearth/protocol';
+import { streamingOf, type StreamingHandler } from './awslambda.ts';
 import { Callbacks } from './callbacks.ts';
 import type { Connection } from './connection.ts';
 import { setTraceId } from './environment.ts';
@@ -9,6 +10,8 @@ import type { Handler } from './load-handler.ts';
 import type { LogOutput } from './log-output.ts';
 import { EXIT_UNCAUGHT, EXIT_UNSETTLED } from './exit-codes.ts';
 import { ResponseSender } from './response.ts';
+import { ResponseStream } from './response-stream.ts';
+import { runStreaming } from './run-streaming.ts';
 import { JsonStringifyError } from './runtime-errors.ts';
 
 // Taken before function code runs, which may replace the global by a fake clock's.
@@ -51,11 +54,15 @@ export class Session {
   #state: 'new' | 'initialising' | 'idle' | 'receiving' | 'executing' | 'responding' = 'new';
   #init: InitMessage | undefined;
   #handler: Handler | undefined;
+  /** Set where the handler streams. */
+  #streaming: { highWaterMark?: number } | undefined;
   #receiver: EventReceiver | undefined;
   readonly #waiting: Waiting[] = [];
   #result: unknown;
   /** Of the invocation that runs, in nodejs22.x. */
   #callbacks: Callbacks | undefined;
+  /** Of the invocation that runs, where it streams. */
+  #stream: ResponseStream | undefined;
 
   constructor(host: SessionHost) {
     this.#host = host;
@@ -75,7 +82,7 @@ export class Session {
       case Kind.chunk:
         return this.#receiveMore(stream, payload);
       case Kind.credit:
-        return this.#responses.grant(stream, payload.readUInt32LE(0));
+        return (this.#stream ?? this.#responses).grant(stream, payload.readUInt32LE(0));
       case Kind.init:
         this.#expect('new');
         this.#state = 'initialising';
@@ -95,6 +102,8 @@ export class Session {
   /** Function code failed outside of the handler's promise: reports it as the failure of what runs now, if anything. */
   crash(headline: string, thrown: unknown): void {
     this.#host.logError(headline, thrown);
+    // Nothing may come after the error.
+    this.#stream?.detach();
     this.#host.flush();
     if (this.busy) this.#host.connection.sendText(Kind.error, this.#host.output.stream, errorDocumentText(thrown));
   }
@@ -116,6 +125,7 @@ export class Session {
     connection.release();
     try {
       this.#handler = await this.#host.init(message);
+      this.#streaming = streamingOf(this.#handler);
     } catch (error) {
       // That runtime leaves it to Node, whose way out it watches.
       const uncaught = message.runtime === 'nodejs22.x';
@@ -166,6 +176,7 @@ export class Session {
       const context = handlerContext(this.#init!, meta);
       // An invocation without a payload has an empty object for its event.
       const value: unknown = event.length === 0 ? {} : JSON.parse(event.toString());
+      if (this.#streaming !== undefined) return this.#executeStreaming(value, context, this.#streaming);
       if (this.#init!.runtime === 'nodejs22.x') return this.#executeWithCallbacks(value, context);
       returned = this.#handler!(value, context);
     } catch (error) {
@@ -176,6 +187,23 @@ export class Session {
     connection.release();
     void this.#settle(returned);
   }
+
+  #executeStreaming(event: unknown, context: HandlerContext, options: { highWaterMark?: number }): void {
+    const { connection, output } = this.#host;
+    const stream = new ResponseStream(connection, output.stream, options);
+    this.#stream = stream;
+    // The connection goes on keeping the loop alive, as AWS's open request does: a stream that nobody ends times out.
+    runStreaming(this.#handler as unknown as StreamingHandler, event, stream, context).then(
+      () => setImmediate(this.#streamed),
+      (error) => this.#failed(error),
+    );
+  }
+
+  readonly #streamed = (): void => {
+    this.#host.flush();
+    this.#host.connection.sendText(Kind.end, this.#host.output.stream, '');
+    this.#ended();
+  };
 
   #executeWithCallbacks(event: unknown, context: HandlerContext): void {
     const handler = this.#handler!;
@@ -227,6 +255,8 @@ export class Session {
   readonly #ended = (): void => {
     this.#host.output.stream = 0;
     this.#callbacks = undefined;
+    this.#stream?.detach();
+    this.#stream = undefined;
     this.#state = 'idle';
     const next = this.#waiting.shift();
     if (next !== undefined) this.#execute(next.stream, next.meta, next.event);

@@ -17,6 +17,7 @@ import { OWN_RUNTIME } from './own-runtime.ts';
 import { preload } from './preload.ts';
 import { SEED_BYTES, SeededRandom } from './random.ts';
 import { ResponseSender } from './response.ts';
+import { ResponseStream } from './response-stream.ts';
 import { Session } from './session.ts';
 import { StandardStream } from './standard-stream.ts';
 
@@ -119,9 +120,19 @@ async function rehearse(
   await peer.invoke({ name: 'long', padding: LONG });
   // Without a socket: a sandbox waits while its socket is full, and here the reader is in the same process.
   new ResponseSender({ sendText: () => false, sendBytes: () => {} }).send(1, LONG, () => {});
+  await rehearseStreaming();
   const closed = Promise.all([once(socket, 'close'), once(sandbox.socket, 'close')]);
   sandbox.connection[Symbol.dispose]();
   await closed;
+}
+
+/** Costs functions that don't stream nothing: what it loads and compiles stays in the zygote. */
+async function rehearseStreaming(): Promise<void> {
+  const stream = new ResponseStream({ sendText: () => true, sendBytes: () => {} }, 1);
+  stream.setContentType('text/plain');
+  stream.write('short');
+  stream.end(LONG);
+  await once(stream, 'close');
 }
 
 /** A sandbox like that of run-sandbox.ts, but one that leaves the process alone. */

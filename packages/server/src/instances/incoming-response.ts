@@ -1,4 +1,4 @@
-import { FrameError, INITIAL_CREDIT } from '@hearth/protocol';
+import { FrameError, INITIAL_CREDIT, MAX_CONTENT_TYPE } from '@hearth/protocol';
 import { ResponseBody } from './response-body.ts';
 
 /** AWS's limit for a synchronous response (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) and its allowance. */
@@ -6,8 +6,8 @@ export const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
 
 /** What has been collected is granted anew in portions of this. */
 const GRANT = INITIAL_CREDIT / 2;
-/** What Node lets into a header, for which a content type is meant; and no longer than makes sense. */
-const CONTENT_TYPE = /^[\t\x20-\x7e\x80-\xff]{1,1024}$/;
+/** What Node lets into a header, for which a content type is meant. */
+const CONTENT_TYPE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NOTHING = Buffer.alloc(0);
 
 /** Whoever waits for the response. */
@@ -60,7 +60,8 @@ export class IncomingResponse {
   /** @param grant see {@link ResponseListener.onHead}. */
   head(contentType: string, listener: ResponseListener, grant: (bytes: number) => void): void {
     if (this.#streaming !== 'no' || this.#body !== undefined) throw new FrameError('a response that begins twice');
-    if (!CONTENT_TYPE.test(contentType)) throw new FrameError('a content type that is none');
+    if (contentType.length > MAX_CONTENT_TYPE || !CONTENT_TYPE.test(contentType))
+      throw new FrameError('a content type that is none');
     this.#streaming = 'open';
     this.#passedOn = listener.onHead(contentType, grant);
   }

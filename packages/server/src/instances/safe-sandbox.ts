@@ -193,7 +193,7 @@ export class SafeSandbox implements Disposable {
         this.#phase = 'ready';
         return this.#owner.onInitialised();
       case Kind.head:
-        return this.#onHead(stream, payload.toString('latin1'));
+        return this.#onHead(stream, payload.toString());
       case Kind.whole:
         return this.#response.whole(this.#listenerOf(stream));
       case Kind.error:

@@ -37,6 +37,10 @@ export interface Outcome {
   /** The response, unless the invocation failed. */
   body?: Buffer;
   error?: ErrorBody;
+  /** What came of a response before the invocation failed. */
+  partial?: Buffer;
+  /** Where the response was streamed. */
+  contentType?: string;
   /** All log text since the outcome before. */
   log: string;
 }
@@ -56,6 +60,12 @@ export class SandboxPeer implements AsyncDisposable {
   readonly #options: PeerOptions;
   #log = '';
   #chunks: Buffer[] = [];
+  #contentType: string | undefined;
+  /** Whether the streamed response was said to be whole. */
+  whole = false;
+  /** Whether chunks are granted anew as they come. */
+  grants = true;
+  #onProgress: (() => void) | undefined;
   /** Chunk bytes that the sandbox has sent beyond its credit; stays 0. */
   overdraft = 0;
   #granted = INITIAL_CREDIT;
@@ -171,6 +181,21 @@ export class SandboxPeer implements AsyncDisposable {
     return outcome;
   }
 
+  /** What has come of the response of the invocation that runs. */
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  /** Resolves once `reached` holds; looks when something comes of the response. */
+  async until(reached: () => boolean): Promise<void> {
+    while (!reached()) await new Promise<void>((resolve) => (this.#onProgress = resolve));
+  }
+
+  grant(bytes: number): void {
+    this.socket.write(encodeCredit(this.#stream, bytes));
+    this.#granted += bytes;
+  }
+
   /** The response's JSON; fails the test if there is none. */
   async json(event?: unknown, meta?: Partial<InvokeMeta>): Promise<unknown> {
     const outcome = await this.invoke(event, meta);
@@ -205,14 +230,26 @@ export class SandboxPeer implements AsyncDisposable {
       case Kind.init:
         return this.#settle({ log: this.#log });
       case Kind.error:
-        return this.#settle({ error: JSON.parse(payload.toString()) as ErrorBody, log: this.#log });
+        return this.#settle({
+          error: JSON.parse(payload.toString()) as ErrorBody,
+          partial: this.received,
+          log: this.#log,
+          ...this.#streamed(),
+        });
+      case Kind.head:
+        this.#contentType = payload.toString();
+        return;
+      case Kind.whole:
+        assert.ok(this.#contentType !== undefined && !this.whole, 'the end of a stream that has begun');
+        this.whole = true;
+        return this.#onProgress?.();
       case Kind.chunk:
         this.#granted -= payload.length;
         if (this.#granted < 0) this.overdraft -= this.#granted;
         this.#chunks.push(Buffer.from(payload));
-        this.socket.write(encodeCredit(stream, payload.length));
-        this.#granted += payload.length;
-        return;
+        assert.ok(!this.whole, 'nothing after the end');
+        if (this.grants) this.grant(payload.length);
+        return this.#onProgress?.();
       case Kind.credit:
         this.#credit += payload.readUInt32LE(0);
         this.#onCredit?.();
@@ -222,10 +259,19 @@ export class SandboxPeer implements AsyncDisposable {
         return;
       case Kind.end:
         assert.equal(stream, this.#stream);
-        return this.#settle({ body: Buffer.concat([...this.#chunks, payload]), log: this.#log });
+        assert.equal(this.whole, this.#contentType !== undefined);
+        return this.#settle({
+          body: Buffer.concat([...this.#chunks, payload]),
+          log: this.#log,
+          ...this.#streamed(),
+        });
       default:
         assert.fail(`a sandbox sent a frame of kind ${kind}`);
     }
+  }
+
+  #streamed(): { contentType?: string } {
+    return this.#contentType === undefined ? {} : { contentType: this.#contentType };
   }
 
   #settle(outcome: Outcome | undefined): void {
@@ -234,6 +280,8 @@ export class SandboxPeer implements AsyncDisposable {
     if (outcome !== undefined) {
       this.#log = '';
       this.#chunks = [];
+      this.#contentType = undefined;
+      this.whole = false;
     }
     waiting?.(outcome);
   }

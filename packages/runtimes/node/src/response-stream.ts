@@ -1,0 +1,146 @@
+import { validateHeaderValue } from 'node:http';
+import { Writable } from 'node:stream';
+import { INITIAL_CREDIT, INLINE_BODY, Kind, MAX_CONTENT_TYPE } from '@hearth/protocol';
+import type { Connection } from './connection.ts';
+import { InvalidStreamingOperationError } from './runtime-errors.ts';
+
+type Written = (error?: Error | null) => void;
+
+/**
+ * The second argument of a handler that streams. What is written leaves at once while the server grants credit for it;
+ * then it waits here, and `write` and `drain` tell the function as with any writable stream.
+ *
+ * Once its invocation has ended, what is still written is dropped, as nobody is there to get it.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html and AWS's runtime interface client.
+ */
+export class ResponseStream extends Writable {
+  /** Called before the first byte is sent, with a function that sends something before it. `HttpResponseStream.from` sets it. */
+  _onBeforeFirstWrite: ((write: (bytes: string | Uint8Array) => void) => void) | undefined;
+  readonly #connection: Pick<Connection, 'sendText' | 'sendBytes'>;
+  readonly #id: number;
+  #contentType = 'application/octet-stream';
+  #writeCalled = false;
+  #begun = false;
+  #open = true;
+  #credit = INITIAL_CREDIT;
+  /** Waits for credit. */
+  #rest: Uint8Array | undefined;
+  #written: Written | undefined;
+
+  /** @param id of the invocation's frames. */
+  constructor(
+    connection: Pick<Connection, 'sendText' | 'sendBytes'>,
+    id: number,
+    options: { highWaterMark?: number } = {},
+  ) {
+    super(options);
+    this.#connection = connection;
+    this.#id = id;
+    // It fails its invocation (see `failure`), not the process, whether or not the function listens.
+    this.on('error', () => {});
+  }
+
+  /** @throws InvalidStreamingOperationError after the first write, TypeError for what no header may hold. */
+  setContentType(contentType: string | number): void {
+    if (this.#writeCalled) throw new InvalidStreamingOperationError('Cannot set content-type, too late.');
+    // Node takes a number, too.
+    validateHeaderValue('Content-Type', contentType as string);
+    const text = String(contentType);
+    if (text.length > MAX_CONTENT_TYPE) {
+      throw new InvalidStreamingOperationError(`A content-type may have ${MAX_CONTENT_TYPE} characters at most.`);
+    }
+    this.#contentType = text;
+  }
+
+  /** Takes strings and bytes as any stream does, and the JSON of anything else. */
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    const write = super.write as (...parameters: unknown[]) => boolean;
+    const taken = write.call(this, writable(chunk), ...rest);
+    this.#writeCalled = true;
+    return taken;
+  }
+
+  override end(chunk?: unknown, ...rest: unknown[]): this {
+    const end = super.end as (...parameters: unknown[]) => this;
+    const absent = chunk === undefined || chunk === null || typeof chunk === 'function';
+    end.call(this, absent ? chunk : writable(chunk), ...rest);
+    this.#writeCalled = true;
+    return this;
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, written: Written): void {
+    if (!this.#open) return written();
+    this.#rest = this.#begun ? chunk : this.#begin(chunk);
+    this.#written = written;
+    this.#pump();
+  }
+
+  override _final(written: Written): void {
+    if (!this.#open || this.#begun) return this.#whole(written);
+    // What comes before the first byte comes without one too.
+    this.#rest = this.#begin(new Uint8Array());
+    this.#written = () => this.#whole(written);
+    this.#pump();
+  }
+
+  /** More bytes may be sent, if `id` is this stream's. */
+  grant(id: number, bytes: number): void {
+    if (id !== this.#id) return;
+    this.#credit += bytes;
+    if (this.#rest !== undefined) this.#pump();
+  }
+
+  /** Why its invocation has failed although its handler has not; call it when the stream is closed. */
+  failure(): Error | undefined {
+    if (this.writableFinished) return undefined;
+    return this.errored ?? new Error('Response stream is not finished.');
+  }
+
+  /** Its invocation has ended: nothing of it may be sent any more. */
+  detach(): void {
+    this.#open = false;
+    this.#settle();
+  }
+
+  /** @returns the first bytes with what comes before them. */
+  #begin(first: Uint8Array): Uint8Array {
+    this.#begun = true;
+    const parts: Uint8Array[] = [];
+    this._onBeforeFirstWrite?.((bytes) => parts.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
+    this.#connection.sendText(Kind.head, this.#id, this.#contentType);
+    return parts.length === 0 ? first : Buffer.concat([...parts, first]);
+  }
+
+  #pump(): void {
+    const bytes = this.#rest!;
+    let sent = 0;
+    while (sent < bytes.length) {
+      const length = Math.min(INLINE_BODY, this.#credit, bytes.length - sent);
+      if (length === 0) {
+        this.#rest = bytes.subarray(sent);
+        return;
+      }
+      this.#connection.sendBytes(Kind.chunk, this.#id, bytes, sent, sent + length);
+      sent += length;
+      this.#credit -= length;
+    }
+    this.#settle();
+  }
+
+  #settle(): void {
+    const written = this.#written;
+    this.#rest = undefined;
+    this.#written = undefined;
+    written?.();
+  }
+
+  #whole(written: Written): void {
+    if (this.#open) this.#connection.sendText(Kind.whole, this.#id, '');
+    written();
+  }
+}
+
+function writable(chunk: unknown): unknown {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk : JSON.stringify(chunk);
+}
