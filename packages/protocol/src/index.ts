@@ -8,4 +8,5 @@ export * from './signals.ts';
 export * from './spawner.ts';
 export * from './errors.ts';
 export * from './service-errors.ts';
+export * from './rollout-error.ts';
 export * from './package-audit.ts';

@@ -5,9 +5,11 @@ import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
 import { Placement } from '../placement/placement.ts';
+import { Rollout } from '../placement/rollout.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
+import { loadAhead } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
 
@@ -102,6 +104,7 @@ export class Fleet implements AsyncDisposable {
   readonly #capacity: WarmingPool;
   readonly #placement: Placement;
   readonly #router: Router;
+  readonly #rollout: Rollout;
   readonly #clock: Clock;
   readonly #drainMs: number;
   #stopped: Promise<void> | undefined;
@@ -143,9 +146,17 @@ export class Fleet implements AsyncDisposable {
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
     });
+    const placement = this.#placement;
+    this.#rollout = new Rollout({
+      clock,
+      placement,
+      load: (sandbox) => loadAhead(sandbox, placement, clock),
+      processors,
+      onLog,
+    });
     const accountConcurrency = options.accountConcurrency ?? (() => 1_000);
     const { pollMs = 0 } = options;
-    this.#router = new Router({ clock, placement: this.#placement, records, accountConcurrency, processors, pollMs });
+    this.#router = new Router({ clock, placement, records, accountConcurrency, processors, pollMs });
   }
 
   /** Begins to fill the warming pool; see {@link WarmingPool.start}. */
@@ -168,9 +179,19 @@ export class Fleet implements AsyncDisposable {
     return this.#router.invoke(invocation);
   }
 
-  /** This version has changed or is deleted; see {@link Placement.retire}. */
-  retire(spec: Pick<FunctionSpec, 'key'>): void {
-    this.#placement.retire(spec.key);
+  /** Gets a version ready to take over from another; see {@link Rollout.prepare}. */
+  prepare(old: FunctionSpec, next: FunctionSpec, signal: AbortSignal): Promise<void> | undefined {
+    return this.#rollout.prepare(old, next, signal);
+  }
+
+  /** Traffic has moved away from this version, or it is deleted; see {@link Placement.retire}. */
+  retire(spec: FunctionSpec): void {
+    this.#placement.retire(spec);
+  }
+
+  /** Resolves when everything that a retired version was asked for has begun; see {@link Rollout.begun}. */
+  begun(spec: FunctionSpec): Promise<void> | undefined {
+    return this.#rollout.begun(spec);
   }
 
   /** A function's reserved concurrency from now on; undefined where it has none. */
@@ -180,7 +201,7 @@ export class Fleet implements AsyncDisposable {
 
   /** A function is deleted: all that has been kept about it goes. */
   forget(spec: FunctionSpec): void {
-    this.#placement.retire(spec.key);
+    this.#placement.retire(spec);
     this.#router.forget(spec);
   }
 

@@ -39,7 +39,7 @@ export interface RouterOptions {
 }
 
 /** AWS's limit for init (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib). */
-const INIT_TIMEOUT_MS = 10_000;
+export const INIT_TIMEOUT_MS = 10_000;
 /** A sandbox can die between being given and being used; that again and again means something else is wrong. */
 const PLACE_ATTEMPTS = 3;
 

@@ -67,6 +67,12 @@ export class FunctionPool {
     return this.sandboxes.size === 0 && this.waiting.size === 0 && this.line.empty;
   }
 
+  /** Whether somebody whom it has accepted waits for his invocation to begin. */
+  get hasUnbegun(): boolean {
+    if (this.coming > 0 || this.waiting.size > 0 || !this.line.empty) return true;
+    return this.busy.some(({ ahead }) => ahead.length > 0);
+  }
+
   /**
    * An invocation has taken this long. What is kept is close to the least of the recent ones: when more sandboxes are
    * busy than there are processors, all the others waited for one.

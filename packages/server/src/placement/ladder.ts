@@ -70,10 +70,17 @@ export class Ladder {
     else holders.add(instance);
   }
 
-  /** Steps 2 and 3, in order; undefined where neither has room. */
-  find(spec: FunctionSpec): Rung | undefined {
+  /**
+   * Steps 2 and 3, in order; undefined where neither has room.
+   *
+   * @param beside an instance of the account that comes before all others.
+   */
+  find(spec: FunctionSpec, beside?: ManagedInstance): Rung | undefined {
     const account = this.#accounts.get(spec.account);
     if (account === undefined) return undefined;
+    if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
+      return { instance: beside, step: 'active', reason: 'made ahead, beside the version that it takes over from' };
+    }
     let probes = CODE_PROBES;
     for (const instance of account.byCode.get(spec.code.sha256) ?? []) {
       if (instance.roomMb >= spec.memoryMb) {

@@ -196,7 +196,9 @@ export class Line implements Disposable {
     for (const sandbox of pool.busy) {
       if (sandbox.ahead.length > 0 && isStuck(sandbox, now)) sandbox.stream!.withdraw();
     }
-    if (pool.retired || pool.pace === 'slow') return this.#dissolve();
+    // Of a version that has been replaced the sandboxes that are busy still serve who stood in line: no new one is made for them.
+    const left = pool.retired && pool.busy.length + pool.coming === 0;
+    if (left || pool.pace === 'slow') return this.#dissolve();
     const tooMany = this.#waiting.length - ended * HORIZON;
     if (tooMany <= 0) {
       this.#turnsTooLong = 0;

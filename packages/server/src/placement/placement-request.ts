@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import type { FunctionPool } from './function-pool.ts';
+import type { ManagedInstance } from './managed-instance.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
 
@@ -11,11 +12,20 @@ export class PlacementRequest extends Deadline {
   readonly resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
 
-  constructor(pool: FunctionPool, resolve: (sandbox: Sandbox) => void, reject: (error: Error) => void) {
+  /** Present where a new sandbox is wanted, and not an idle one: the instance that it should be on. */
+  readonly beside: ManagedInstance | undefined;
+
+  constructor(
+    pool: FunctionPool,
+    resolve: (sandbox: Sandbox) => void,
+    reject: (error: Error) => void,
+    beside?: ManagedInstance,
+  ) {
     super();
     this.pool = pool;
     this.resolve = resolve;
     this.reject = reject;
+    this.beside = beside;
   }
 
   get spec(): FunctionSpec {

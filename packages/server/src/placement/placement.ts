@@ -2,16 +2,16 @@ import { ApiError, signalOfEnd } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
-import type { AgentReport, Instance } from '../instances/provider.ts';
+import type { AgentReport } from '../instances/provider.ts';
+import { ActivePool } from './active-pool.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { FunctionPool } from './function-pool.ts';
 import { IdleKeeper } from './idle-keeper.ts';
 import { Initialiser } from './initialiser.ts';
 import type { InitOutcome } from './initialiser.ts';
 import { Ladder } from './ladder.ts';
-import type { Rung } from './ladder.ts';
 import type { LineOptions, PatientRequest } from './line.ts';
-import { ManagedInstance } from './managed-instance.ts';
+import type { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
 import { Renewal } from './renewal.ts';
@@ -65,14 +65,13 @@ export class Placement implements AsyncDisposable {
   readonly #options: PlacementOptions;
   readonly #pools = new Map<string, FunctionPool>();
   readonly #ladder = new Ladder();
-  readonly #instances = new Set<ManagedInstance>();
+  readonly #active: ActivePool;
   readonly #idle: IdleKeeper;
   readonly #initialiser: Initialiser;
   readonly #starter: Starter;
   readonly #waiting: WaitingRoom;
   readonly #renewal: Renewal;
   readonly #endings: DeadlineQueue;
-  readonly #emptyInstances: DeadlineQueue;
   readonly #roomMaker: RoomMaker;
   readonly #lineOptions: LineOptions;
   #closed = false;
@@ -91,6 +90,12 @@ export class Placement implements AsyncDisposable {
       hasRoom: (spec) => this.#ladder.find(spec) !== undefined,
       isAwaited: (pool) => pool.waiting.size > 0 || this.#keepsOthersWaiting(pool),
     };
+    this.#active = new ActivePool({
+      ...options,
+      ladder: this.#ladder,
+      onReport: (instance, report) => this.#onReport(instance, report),
+      onSandboxGone: (sandbox, reason) => this.#onLost(sandbox, { reason, exit: null, maxMemoryMb: 0 }),
+    });
     this.#idle = new IdleKeeper({
       clock,
       freezeAfterMs: options.freezeAfterMs,
@@ -121,28 +126,33 @@ export class Placement implements AsyncDisposable {
     this.#roomMaker = new RoomMaker({
       ...options,
       ladder: this.#ladder,
-      instances: this.#instances,
+      instances: this.#active.instances,
       waiting: this.#waiting,
-      onBooted: (instance, account) => this.#onBooted(instance, account),
+      onBooted: async (instance, account) => {
+        if (this.#closed) await instance[Symbol.asyncDispose]();
+        else this.#active.adoptUncommon(instance, account);
+      },
       onEvicted: (sandbox) => this.#evict(sandbox, 'idle, and its memory is needed'),
-      onGivenUp: (instance) => this.#giveUp(instance, 'idle, and its memory is needed'),
+      onGivenUp: (instance) => this.#active.giveUp(instance, 'idle, and its memory is needed'),
       onHopeless: (request) => this.#refuse(request),
     });
     this.#renewal = new Renewal(clock, options.renewAfterMs, (sandbox) => this.#onOutdated(sandbox));
     this.#endings = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
       const sandbox = due as Sandbox;
-      this.#giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
+      this.#active.giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
     });
-    this.#emptyInstances = new DeadlineQueue(clock, options.instanceKeepAliveMs, (due) =>
-      this.#giveUp(due as ManagedInstance, 'empty for longer than its keep-alive'),
-    );
     capacity.onChange = () => {
       this.#waiting.retry();
     };
   }
 
   get instances(): Iterable<ManagedInstance> {
-    return this.#instances;
+    return this.#active.instances;
+  }
+
+  /** What is known of a function version; undefined where it has no sandbox and nobody waits for one. */
+  poolOf({ key }: FunctionSpec): FunctionPool | undefined {
+    return this.#pools.get(key);
   }
 
   get waiting(): number {
@@ -176,11 +186,13 @@ export class Placement implements AsyncDisposable {
    *
    * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
    * sandboxes or instances can't be made or the runtime can't be had, InvalidParameterValueException where the function can't fit anywhere.
+   *
+   * @param beside where a new sandbox is wanted, made ahead of need: the instance to have it, if there is room.
    */
-  place(spec: FunctionSpec): Promise<Sandbox> {
+  place(spec: FunctionSpec, beside?: ManagedInstance): Promise<Sandbox> {
     if (this.#closed) return Promise.reject(stopping());
     const coming = this.#options.runtimeComing(spec.runtime);
-    if (coming !== undefined) return coming.then(() => this.place(spec));
+    if (coming !== undefined) return coming.then(() => this.place(spec, beside));
     const { maxMemoryMb } = this.#options.capacity;
     if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
       const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;
@@ -192,7 +204,7 @@ export class Placement implements AsyncDisposable {
       this.#pools.set(spec.key, pool);
     }
     const owner = pool;
-    return new Promise((resolve, reject) => this.#serve(new PlacementRequest(owner, resolve, reject)));
+    return new Promise((resolve, reject) => this.#serve(new PlacementRequest(owner, resolve, reject, beside)));
   }
 
   /**
@@ -236,6 +248,13 @@ export class Placement implements AsyncDisposable {
     // It has begun with what was sent ahead: that ends here, whatever is to become of the sandbox.
     const begun = sandbox.ahead.shift();
     if (begun !== undefined) return this.#goOnWith(begun, sandbox, now);
+    this.offer(sandbox, now);
+  }
+
+  /** A sandbox that is executing and has nothing to do is there for whoever waits, or for later. `now` by the clock. */
+  offer(sandbox: Sandbox, now: number): void {
+    if (sandbox.state !== 'executing') return;
+    const { pool } = sandbox;
     if (sandbox.outdated) return this.destroy(sandbox, RENEWED);
     if (this.#keepsOthersWaiting(pool)) {
       return this.#evict(sandbox, 'a request of another function has waited for too long');
@@ -278,8 +297,8 @@ export class Placement implements AsyncDisposable {
     }
   }
 
-  /** The function version with this key is no more: idle sandboxes of it end, the others when they have finished. */
-  retire(key: string): void {
+  /** This function version is no more: idle sandboxes of it end, the others when they have finished. */
+  retire({ key }: FunctionSpec): void {
     const pool = this.#pools.get(key);
     if (pool === undefined) return;
     pool.retired = true;
@@ -296,15 +315,8 @@ export class Placement implements AsyncDisposable {
       this.#waiting.leave(request);
       request.reject(stopping());
     }
-    await Promise.all([...this.#instances].map(({ instance }) => instance[Symbol.asyncDispose]()));
-    for (const owner of [
-      this.#idle,
-      this.#renewal,
-      this.#starter,
-      this.#waiting,
-      this.#endings,
-      this.#emptyInstances,
-    ]) {
+    await this.#active[Symbol.asyncDispose]();
+    for (const owner of [this.#idle, this.#renewal, this.#starter, this.#waiting, this.#endings]) {
       owner[Symbol.dispose]();
     }
   }
@@ -334,54 +346,20 @@ export class Placement implements AsyncDisposable {
   }
 
   #attempt(request: PlacementRequest): boolean {
-    const idle = this.#wake(request.pool);
+    const idle = request.beside === undefined ? this.#wake(request.pool) : undefined;
     if (idle !== undefined) {
       request.resolve(idle);
       return true;
     }
-    const rung = this.#ladder.find(request.spec) ?? this.#fromWarmingPool(request.spec);
+    const rung = this.#ladder.find(request.spec, request.beside) ?? this.#active.fromWarmingPool(request.spec);
     if (rung === undefined) return false;
     this.#starter.start(request, rung);
     return true;
   }
 
-  #fromWarmingPool(spec: FunctionSpec): Rung | undefined {
-    const instance = this.#options.capacity.take(spec.memoryMb + this.#options.overheadMb);
-    if (instance === undefined) return undefined;
-    const reason = 'no instance of the account has room; one was warm';
-    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', reason };
-  }
-
-  #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
-    instance.assign(account);
-    const room = this.#ladder.roomOf(account);
-    const managed = new ManagedInstance(instance, account, subPool, this.#options.overheadMb, room);
-    this.#instances.add(managed);
-    this.#ladder.add(managed);
-    instance.listen({
-      onReport: (report) => this.#onReport(managed, report),
-      onStdio: (connection, bytes) => this.#onOutput(managed.connections.get(connection), bytes),
-    });
-    instance.onGone((reason) => this.#onInstanceGone(managed, reason));
-    return managed;
-  }
-
-  #onOutput(sandbox: Sandbox | undefined, bytes: Buffer): void {
-    if (sandbox === undefined) return;
-    sandbox.writesOutput = true;
-    if (sandbox.holder?.onOutput === undefined) sandbox.log?.write(bytes);
-    else sandbox.holder.onOutput(bytes);
-  }
-
   #evict(sandbox: Sandbox, reason: string): void {
     this.evicted++;
     this.destroy(sandbox, reason);
-  }
-
-  /** An instance of uncommon size has come; it goes again if nobody uses it. */
-  async #onBooted(instance: Instance, account: string): Promise<void> {
-    if (this.#closed) return instance[Symbol.asyncDispose]();
-    this.#emptyInstances.add(this.#adopt(instance, account, 'none'), this.#options.clock.now());
   }
 
   #refuse(request: PlacementRequest): void {
@@ -432,9 +410,7 @@ export class Placement implements AsyncDisposable {
     const request = this.#starter.abandon(sandbox);
     if (request !== undefined) this.#onFailed(request, loss);
     this.#forgetIfEmpty(pool);
-    if (instance.sandboxes.size === 0 && instance.state === 'active') {
-      this.#emptyInstances.add(instance, this.#options.clock.now());
-    }
+    if (instance.sandboxes.size === 0) this.#active.emptied(instance);
     this.#waiting.retry();
   }
 
@@ -453,22 +429,6 @@ export class Placement implements AsyncDisposable {
     if (sandbox.ending) return;
     this.#options.onLog('warn', `sandbox ${sandbox.id} can't be frozen or measured: ${error.message}`);
     this.destroy(sandbox, 'its slot is broken');
-  }
-
-  #giveUp(instance: ManagedInstance, reason: string): void {
-    this.#options.onLog('info', `instance ${instance.id} ends: ${reason}`);
-    instance.drain();
-    instance.instance[Symbol.asyncDispose]().catch((error: Error) =>
-      this.#options.onLog('error', `instance ${instance.id} could not be removed: ${error.message}`),
-    );
-  }
-
-  #onInstanceGone(instance: ManagedInstance, reason: string): void {
-    instance.end();
-    instance.queue?.remove(instance);
-    this.#instances.delete(instance);
-    this.#ladder.remove(instance);
-    for (const sandbox of instance.sandboxes.values()) this.#onLost(sandbox, { reason, exit: null, maxMemoryMb: 0 });
   }
 
   #forgetIfEmpty(pool: FunctionPool): void {

@@ -143,6 +143,13 @@ export class Sandbox extends Deadline {
     this.#state = state;
   }
 
+  /** What its processes wrote to descriptors 1 and 2. `bytes` is valid until the call returns. */
+  onOutput(bytes: Buffer): void {
+    this.writesOutput = true;
+    if (this.holder?.onOutput === undefined) this.log?.write(bytes);
+    else this.holder.onOutput(bytes);
+  }
+
   /** Whether it is on its way out, or gone. */
   get ending(): boolean {
     return this.#state === 'shutting-down' || this.#state === 'dead';

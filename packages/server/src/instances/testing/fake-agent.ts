@@ -12,6 +12,9 @@ import {
 } from '@hearth/protocol';
 import type { FromAgent, FunctionSpec, Hello, InitMessage, InvokeMeta, SandboxExit, ToAgent } from '@hearth/protocol';
 
+/** Code that begins with `broken` can't be unpacked. */
+const NO_ZIP = 'it is no zip file';
+
 /** What a handler of the fake can do besides answering. */
 export interface FakeContext {
   readonly sandbox: FakeSandbox;
@@ -160,7 +163,8 @@ export class FakeAgent {
   readonly link: Duplex;
   readonly #options: FakeAgentOptions;
   readonly #spares: FakeSandbox[] = [];
-  readonly #cache = new Set<string>();
+  /** Code by its hash: undefined, or why it can't be used. */
+  readonly #cache = new Map<string, Promise<string | undefined>>();
   readonly #transfers = new Map<number, { parts: Buffer[]; settle: (failure?: string) => void }>();
   readonly #freeSlots: number[] = [];
   #slots = 0;
@@ -234,7 +238,8 @@ export class FakeAgent {
   async #place(id: string, spec: FunctionSpec): Promise<void> {
     const failure = await this.#code(spec);
     if (failure !== undefined) {
-      this.send({ type: 'lost', sandbox: id, reason: failure, exit: null, maxMemoryMb: 0 });
+      const brokenPackage = failure === NO_ZIP;
+      this.send({ type: 'lost', sandbox: id, reason: failure, exit: null, maxMemoryMb: 0, brokenPackage });
       return;
     }
     const spare = this.#spares.shift();
@@ -250,8 +255,16 @@ export class FakeAgent {
   }
 
   /** Fetches the code and checks its hash; why it can't be used, if that is so. */
-  async #code({ account, code }: FunctionSpec): Promise<string | undefined> {
-    if (this.#cache.has(code.sha256)) return undefined;
+  async #code(spec: FunctionSpec): Promise<string | undefined> {
+    const { sha256 } = spec.code;
+    const coming = this.#cache.get(sha256) ?? this.#fetch(spec);
+    this.#cache.set(sha256, coming);
+    const failure = await coming;
+    if (failure !== undefined) this.#cache.delete(sha256);
+    return failure;
+  }
+
+  async #fetch({ account, code }: FunctionSpec): Promise<string | undefined> {
     const stream = ++this.#sequence;
     const parts: Buffer[] = [];
     const failure = await new Promise<string | undefined>((resolve) => {
@@ -260,10 +273,11 @@ export class FakeAgent {
     });
     this.#transfers.delete(stream);
     if (failure !== undefined) return failure;
-    const hash = createHash('sha256').update(Buffer.concat(parts)).digest('hex');
+    const archive = Buffer.concat(parts);
+    const hash = createHash('sha256').update(archive).digest('hex');
     if (hash !== code.sha256) return 'the code is not what its hash says';
+    if (archive.toString().startsWith('broken')) return NO_ZIP;
     this.fetched.push(hash);
-    this.#cache.add(hash);
     return undefined;
   }
 

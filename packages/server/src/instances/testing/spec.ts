@@ -7,6 +7,13 @@ import type { CodeSource } from '../code-transfer.ts';
 export class MemoryCode implements CodeSource {
   readonly #code = new Map<string, Buffer>();
   opened = 0;
+  /** How many of the next transfers break off. */
+  failures = 0;
+  /** Transfers end only when this has. */
+  held: Promise<void> | undefined;
+  /** Transfers under way, and the most that were at once. */
+  running = 0;
+  peak = 0;
 
   /** Keeps `bytes` for an account; under another hash than theirs if one is given. */
   put(account: string, bytes: Buffer, sha256 = createHash('sha256').update(bytes).digest('hex')): string {
@@ -18,7 +25,23 @@ export class MemoryCode implements CodeSource {
     const bytes = this.#code.get(`${account}/${sha256}`);
     if (bytes === undefined) return undefined;
     this.opened++;
-    return Readable.from(bytes, { objectMode: false });
+    return Readable.from(this.#send(bytes), { objectMode: false });
+  }
+
+  async *#send(bytes: Buffer): AsyncGenerator<Buffer> {
+    this.running++;
+    this.peak = Math.max(this.peak, this.running);
+    try {
+      yield bytes.subarray(0, 1);
+      await this.held;
+      if (this.failures > 0) {
+        this.failures--;
+        throw new Error('the disk is gone');
+      }
+      yield bytes.subarray(1);
+    } finally {
+      this.running--;
+    }
   }
 }
 

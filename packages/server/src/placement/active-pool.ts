@@ -1,0 +1,91 @@
+import type { FunctionSpec } from '@hearth/protocol';
+import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Clock } from '../instances/clock.ts';
+import type { AgentReport, Instance } from '../instances/provider.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import type { Ladder, Rung } from './ladder.ts';
+import { ManagedInstance } from './managed-instance.ts';
+import type { ServerLog } from './ports.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export interface ActivePoolOptions {
+  readonly clock: Clock;
+  readonly capacity: WarmingPool;
+  readonly ladder: Ladder;
+  readonly overheadMb: number;
+  /** How long an empty instance is kept. */
+  readonly instanceKeepAliveMs: number;
+  readonly onLog: ServerLog;
+  readonly onReport: (instance: ManagedInstance, report: AgentReport) => void;
+  /** The instance is gone, and this sandbox with it. */
+  readonly onSandboxGone: (sandbox: Sandbox, reason: string) => void;
+}
+
+/** The active pool: instances that are an account's, from when they are adopted until they are gone. */
+export class ActivePool implements AsyncDisposable {
+  readonly instances = new Set<ManagedInstance>();
+  readonly #options: ActivePoolOptions;
+  readonly #empty: DeadlineQueue;
+
+  constructor(options: ActivePoolOptions) {
+    this.#options = options;
+    this.#empty = new DeadlineQueue(options.clock, options.instanceKeepAliveMs, (due) =>
+      this.giveUp(due as ManagedInstance, 'empty for longer than its keep-alive'),
+    );
+  }
+
+  /** Step 4 of the ladder: an instance that was warm, now this account's; undefined where there is none. */
+  fromWarmingPool(spec: FunctionSpec): Rung | undefined {
+    const { capacity, overheadMb } = this.#options;
+    const instance = capacity.take(spec.memoryMb + overheadMb);
+    if (instance === undefined) return undefined;
+    const reason = 'no instance of the account has room; one was warm';
+    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', reason };
+  }
+
+  /** An instance of uncommon size has come; it goes again if nobody uses it. */
+  adoptUncommon(instance: Instance, account: string): void {
+    this.emptied(this.#adopt(instance, account, 'none'));
+  }
+
+  /** No sandbox is left in it. */
+  emptied(instance: ManagedInstance): void {
+    if (instance.state === 'active') this.#empty.add(instance, this.#options.clock.now());
+  }
+
+  giveUp(instance: ManagedInstance, reason: string): void {
+    const { onLog } = this.#options;
+    onLog('info', `instance ${instance.id} ends: ${reason}`);
+    instance.drain();
+    instance.instance[Symbol.asyncDispose]().catch((error: Error) =>
+      onLog('error', `instance ${instance.id} could not be removed: ${error.message}`),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.instances].map(({ instance }) => instance[Symbol.asyncDispose]()));
+    this.#empty[Symbol.dispose]();
+  }
+
+  #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
+    const { ladder, overheadMb, onReport } = this.#options;
+    instance.assign(account);
+    const managed = new ManagedInstance(instance, account, subPool, overheadMb, ladder.roomOf(account));
+    this.instances.add(managed);
+    ladder.add(managed);
+    instance.listen({
+      onReport: (report) => onReport(managed, report),
+      onStdio: (connection, bytes) => managed.connections.get(connection)?.onOutput(bytes),
+    });
+    instance.onGone((reason) => this.#onGone(managed, reason));
+    return managed;
+  }
+
+  #onGone(instance: ManagedInstance, reason: string): void {
+    instance.end();
+    instance.queue?.remove(instance);
+    this.instances.delete(instance);
+    this.#options.ladder.remove(instance);
+    for (const sandbox of instance.sandboxes.values()) this.#options.onSandboxGone(sandbox, reason);
+  }
+}
