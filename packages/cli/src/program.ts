@@ -62,7 +62,7 @@ ${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=
 
   add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin ({} if not given)')
     .option('--log', "show the last 4 KB of the invocation's log")
-    .option('--qualifier <version>', '$LATEST or the number of a published version')
+    .option('--qualifier <version>', 'alias, version number or $LATEST')
     .addHelpText(
       'after',
       `

@@ -96,7 +96,8 @@ export const ERRORS = {
   PreconditionFailedException: {
     status: 412,
     fault: 'caller',
-    meaning: 'The RevisionId sent is not the current one: someone else has changed the function.',
+    meaning:
+      'The RevisionId sent is not the current one: someone else has changed the function, its alias or its policy.',
     cure: 'Read the function again and repeat the change with its current RevisionId.',
   },
   RequestEntityTooLargeException: {
@@ -126,13 +127,15 @@ export const ERRORS = {
   ResourceConflictException: {
     status: 409,
     fault: 'caller',
-    meaning: 'The function exists already, or another change of it is under way.',
-    cure: "Choose another name, or wait with the SDK's functionUpdatedV2 waiter and try again.",
+    meaning:
+      'The function or alias exists already, another change of the function is under way, or an alias still points to ' +
+      'the version that is to be deleted.',
+    cure: "Choose another name; wait with the SDK's functionUpdatedV2 waiter and try again; or move the alias first.",
   },
   ResourceNotFoundException: {
     status: 404,
     fault: 'caller',
-    meaning: 'There is no such function, version or record for this account in this region.',
+    meaning: 'There is no such function, version, alias or record for this account in this region.',
     cure: 'Check the name, the region and the account of the credentials; `hearth ls` lists what there is.',
   },
   ResourceNotReadyException: {

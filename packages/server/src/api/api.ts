@@ -33,7 +33,7 @@ export function createApi(ports: ApiPorts): Api {
   const links = new CodeLinks(ports.now);
   const dispatcher = new Dispatcher(createServices(ports, links));
   const bodies = new BodyReader(ports.maxBodyBytes);
-  const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, bodies, log);
+  const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, bodies, log, ports.random);
   const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
 
   /** The rest of a request whose head has been understood. */

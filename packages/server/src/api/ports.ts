@@ -23,6 +23,8 @@ export interface ApiPorts {
   readonly maxBodyBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** From 0 up to 1; `Math.random` where there is none. */
+  readonly random?: () => number;
 }
 
 /** Makes short-lived credentials, which the authenticator then knows. */

@@ -50,8 +50,22 @@ export interface FunctionRecord extends RunnableRecord {
   readonly reservedConcurrency?: number;
   /** Counts changes of code and settings; a part of the spec's key. */
   readonly revision: number;
+  /** By name; absent where there is none. */
+  readonly aliases?: readonly AliasRecord[];
   /** The number that was published last, also where that version has been deleted; absent where none ever was. */
   readonly lastVersion?: number;
+}
+
+/** A name for one version, or for two that share its invocations. A part of its function's record. */
+export interface AliasRecord {
+  readonly name: string;
+  /** `$LATEST` or a number. */
+  readonly version: string;
+  /** The second version, and its share of the invocations: 0 to 1. */
+  readonly additional?: { readonly version: string; readonly weight: number };
+  readonly description: string;
+  /** AWS's RevisionId, a UUID, new with each change of the alias. */
+  readonly revisionId: string;
 }
 
 /** A published version as it is stored: it never changes. JSON. */

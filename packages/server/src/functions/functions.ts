@@ -9,6 +9,7 @@ import type {
 } from '@aws-sdk/client-lambda';
 import { ApiError } from '@hearth/protocol';
 import type { CodeRef, FunctionSpec } from '@hearth/protocol';
+import { Aliases } from './aliases.ts';
 import { chooseArchitecture } from './architecture.ts';
 import type { Architecture } from './architecture.ts';
 import type { Caller } from './caller.ts';
@@ -22,7 +23,7 @@ import { checkPackage } from './package-check.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
 import type { RuntimeShelf } from './ports.ts';
-import { checkRevision, Registry } from './registry.ts';
+import { checkRevision, Registry, versionOf } from './registry.ts';
 import type { FunctionsEvents, RegistryOptions } from './registry.ts';
 import { ReservedConcurrency } from './reserved-concurrency.ts';
 import { mergeSettings, newSettings } from './settings.ts';
@@ -42,6 +43,10 @@ export interface FunctionsOptions extends RegistryOptions {
 /** What an invocation of a name runs. */
 export interface Resolution {
   readonly spec: FunctionSpec;
+  /** What runs instead with the probability `weight`, where an alias names two versions. */
+  readonly other: FunctionSpec | undefined;
+  /** 0 to 1. */
+  readonly weight: number;
   /** As the function's context has it. */
   readonly invokedArn: string;
 }
@@ -53,6 +58,7 @@ export interface Resolution {
  */
 export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDisposable {
   readonly versions: Versions;
+  readonly aliases: Aliases;
   readonly concurrency: ReservedConcurrency;
   readonly tags: Tagging;
   readonly #options: FunctionsOptions;
@@ -63,6 +69,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     this.#options = options;
     this.#registry = new Registry(options, this);
     this.versions = new Versions({ registry: this.#registry, ...options });
+    this.aliases = new Aliases(this.#registry, this);
     this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
     this.tags = new Tagging(this.#registry);
   }
@@ -80,10 +87,13 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
    * @param action the operation's name in IAM, for AWS's message where the function is another account's.
    */
   resolve(caller: Caller, name: string, qualifier?: string, action = 'InvokeFunction'): Resolution {
-    const found = this.#registry.find(caller, name, qualifier, action);
+    const { entry, version, alias, ...found } = this.#registry.find(caller, name, qualifier, action);
+    const { additional } = alias ?? {};
     return {
-      spec: (found.version ?? found.entry).spec,
-      invokedArn: qualifiedArn(found.entry.record, found.qualifier),
+      spec: (version ?? entry).spec,
+      other: versionOf(entry, additional?.version)?.spec,
+      weight: additional?.weight ?? 0,
+      invokedArn: qualifiedArn(entry.record, found.qualifier),
     };
   }
 
@@ -157,7 +167,10 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   /** Deletes a function with all that belongs to it, or with a qualifier one version. */
   async delete(caller: Caller, name: string, qualifier?: string): Promise<void> {
     const found = this.#registry.find(caller, name, qualifier, 'DeleteFunction');
-    const { entry, version } = found;
+    const { entry, version, alias } = found;
+    if (alias !== undefined) {
+      throw new ApiError('InvalidParameterValueException', 'Deletion of aliases is not currently supported.');
+    }
     if (version !== undefined) return this.versions.delete(entry, version);
     if (found.qualifier !== undefined) {
       throw new ApiError(

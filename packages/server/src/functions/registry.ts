@@ -7,7 +7,7 @@ import type { CollectorOptions } from './code-collector.ts';
 import { FunctionIndex } from './function-index.ts';
 import type { Entry, VersionEntry } from './function-index.ts';
 import { functionArn, locate, qualifiedArn } from './function-name.ts';
-import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
+import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import type { BlobStore, MetadataStore } from './ports.ts';
 
@@ -18,6 +18,8 @@ export interface FunctionsEvents {
   versionDeleted: [old: FunctionSpec];
   /** A function is deleted; `versionDeleted` was said of each of its versions before. */
   deleted: [old: FunctionSpec];
+  /** An alias of the function is another from now on, or is gone. */
+  aliased: [spec: FunctionSpec];
   /** The function's reserved concurrency is another from now on; with undefined it has none. */
   reserved: [spec: FunctionSpec, count: number | undefined];
 }
@@ -27,8 +29,10 @@ export interface Found {
   readonly entry: Entry;
   /** As in the request. */
   readonly qualifier: string | undefined;
-  /** The published version that is meant; undefined where it is `$LATEST`. */
+  /** The published version that is meant, by number or by alias; undefined where it is `$LATEST`. */
   readonly version: VersionEntry | undefined;
+  /** The alias that is meant. */
+  readonly alias: AliasRecord | undefined;
 }
 
 export interface RegistryOptions extends CollectorOptions {
@@ -45,8 +49,8 @@ export class Registry implements AsyncDisposable {
   readonly code: CodeCollector;
   readonly #metadata: MetadataStore;
   readonly #events: EventEmitter<FunctionsEvents>;
-  /** ARNs of functions that are being changed. */
-  readonly #changing = new Set<string>();
+  /** By ARN of functions that are being changed: resolves when that change is done or has failed. */
+  readonly #changing = new Map<string, Promise<void>>();
 
   constructor(options: RegistryOptions, events: EventEmitter<FunctionsEvents>) {
     this.#metadata = options.metadata;
@@ -78,12 +82,9 @@ export class Registry implements AsyncDisposable {
     const located = locate(caller, name, qualifier, action);
     const { id, qualifier: meant } = located;
     const entry = this.index.get(id);
-    if (entry !== undefined && (meant === undefined || meant === '$LATEST')) {
-      return { entry, qualifier: meant, version: undefined };
-    }
-    const version = meant === undefined ? undefined : entry?.versions.get(versionNumber(meant));
-    if (entry === undefined || version === undefined) throw notFound(qualifiedArn(id, meant));
-    return { entry, qualifier: meant, version };
+    if (entry === undefined) throw notFound(qualifiedArn(id, meant));
+    const alias = entry.record.aliases?.find((one) => one.name === meant);
+    return { entry, qualifier: meant, alias, version: versionOf(entry, alias?.version ?? meant) };
   }
 
   /** For what belongs to a function and to no version of it: names with a qualifier are refused as AWS does. */
@@ -95,8 +96,13 @@ export class Registry implements AsyncDisposable {
 
   /** For changes of code and settings: the function, which may be named as `$LATEST` too. */
   findLatest(caller: Caller, name: string, action: string): Entry {
-    const { entry, version } = this.find(caller, name, undefined, action);
-    if (version !== undefined) throw functionsOnly();
+    const { entry, qualifier } = this.find(caller, name, undefined, action);
+    if (qualifier !== undefined && qualifier !== '$LATEST') {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        'Current operation does not support versions other than $LATEST.',
+      );
+    }
     return entry;
   }
 
@@ -112,11 +118,29 @@ export class Registry implements AsyncDisposable {
   ): Promise<T> {
     const arn = functionArn(id);
     if (this.#changing.has(arn)) throw conflict(arn);
-    this.#changing.add(arn);
+    return this.#run(arn, change);
+  }
+
+  /**
+   * Runs a change of a function once no other does. For what is quickly done, and what tools do several of at once: to
+   * its aliases, permissions and tags.
+   *
+   * @param find the function, before waiting and after: it may be another by then, or gone.
+   */
+  async inTurn<T>(find: () => Entry, change: (entry: Entry) => Promise<T>): Promise<T> {
+    const arn = functionArn(find().record);
+    for (let other = this.#changing.get(arn); other !== undefined; other = this.#changing.get(arn)) await other;
+    return this.#run(arn, () => change(find()));
+  }
+
+  async #run<T>(arn: string, change: () => Promise<T>): Promise<T> {
+    const done = Promise.withResolvers<void>();
+    this.#changing.set(arn, done.promise);
     try {
       return await change();
     } finally {
       this.#changing.delete(arn);
+      done.resolve();
     }
   }
 
@@ -177,9 +201,16 @@ export class Registry implements AsyncDisposable {
   }
 }
 
-/** 0, which no version has, where the qualifier is no number as versions have it. */
-function versionNumber(qualifier: string): number {
-  return /^[1-9]\d*$/.test(qualifier) ? Number(qualifier) : 0;
+/**
+ * A version of a function by its name; undefined for `$LATEST`.
+ *
+ * @throws ApiError ResourceNotFoundException
+ */
+export function versionOf({ record, versions }: Entry, version: string | undefined): VersionEntry | undefined {
+  if (version === undefined || version === '$LATEST') return undefined;
+  const found = /^[1-9]\d*$/.test(version) ? versions.get(Number(version)) : undefined;
+  if (found === undefined) throw notFound(qualifiedArn(record, version));
+  return found;
 }
 
 /** @throws ApiError PreconditionFailedException where a request names another revision than the current one. */

@@ -24,8 +24,9 @@ export class Tagging {
   }
 
   async #change(caller: Caller, arn: string, action: string, change: (old: Tags) => Tags): Promise<void> {
-    const { record } = this.#registry.findFunction(caller, arn, action);
-    const changed = { ...record, tags: change(record.tags) };
-    await this.#registry.exclusively(record, () => this.#registry.save(changed));
+    await this.#registry.inTurn(
+      () => this.#registry.findFunction(caller, arn, action),
+      ({ record }) => this.#registry.save({ ...record, tags: change(record.tags) }),
+    );
   }
 }

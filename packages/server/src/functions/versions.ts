@@ -11,6 +11,7 @@ import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
 import type { RuntimeShelf } from './ports.ts';
+import { pointsTo } from './aliases.ts';
 import { checkRevision } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -87,8 +88,19 @@ export class Versions {
   }
 
   /** Deletes a version that no alias points to. */
-  async delete(entry: Entry, version: VersionEntry): Promise<void> {
-    await this.#registry.exclusively(entry.record, () => this.#registry.deleteVersion(version));
+  async delete({ record }: Entry, version: VersionEntry): Promise<void> {
+    await this.#registry.exclusively(record, async () => {
+      const name = versionName(version.record);
+      const pointing = (record.aliases ?? []).filter((alias) => pointsTo(alias, name));
+      if (pointing.length > 0) {
+        throw new ApiError(
+          'ResourceConflictException',
+          'Unable to delete version because the following aliases reference it: ' +
+            `[${pointing.map((alias) => alias.name).join(', ')}]`,
+        );
+      }
+      await this.#registry.deleteVersion(version);
+    });
   }
 }
 

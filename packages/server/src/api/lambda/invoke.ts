@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
 import type { Admission, Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
@@ -7,7 +8,7 @@ import type { BodyReader } from '../body.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import { checkPayload, MAX_PAYLOAD } from './payload.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
-import type { InvokeTargets, Target } from './targets.ts';
+import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
 /** Bytes of a response that are copied to travel with its head. */
@@ -24,12 +25,21 @@ export class InvokeOperation {
   readonly #invoker: Invoker;
   readonly #bodies: BodyReader;
   readonly #log: FailureLog;
+  readonly #random: () => number;
 
-  constructor(targets: InvokeTargets, invoker: Invoker, bodies: BodyReader, log: FailureLog) {
+  /** @param random from 0 up to 1; chooses where an alias names two versions. */
+  constructor(
+    targets: InvokeTargets,
+    invoker: Invoker,
+    bodies: BodyReader,
+    log: FailureLog,
+    random: () => number = Math.random,
+  ) {
     this.#targets = targets;
     this.#invoker = invoker;
     this.#bodies = bodies;
     this.#log = log;
+    this.#random = random;
   }
 
   handle(request: IncomingMessage, response: ServerResponse, admission: Admission, requestId: string): void {
@@ -72,17 +82,18 @@ export class InvokeOperation {
       if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
+      const spec = target.other !== undefined && this.#random() < target.weight ? target.other : target.spec;
       if (type === 'DryRun') {
         send(response, requestId, {
           status: 204,
-          headers: ['x-amz-executed-version', target.spec.version],
+          headers: ['x-amz-executed-version', spec.version],
           contentType: '',
           body: undefined,
         });
         return;
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
-      const invocation = describe(headers, target, requestId, payload, logType === 'Tail');
+      const invocation = describe(headers, spec, target.invokedArn, requestId, payload, logType === 'Tail');
       this.#invoker
         .invoke(invocation)
         .then((outcome) => answer(response, invocation, outcome), fail)
@@ -95,7 +106,8 @@ export class InvokeOperation {
 
 function describe(
   headers: IncomingMessage['headers'],
-  { spec, invokedArn }: Target,
+  spec: FunctionSpec,
+  invokedArn: string,
   requestId: string,
   payload: Buffer,
   tail: boolean,

@@ -1,13 +1,7 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Identity } from '../../auth/identity.ts';
-import type { Functions } from '../../functions/functions.ts';
+import type { Functions, Resolution } from '../../functions/functions.ts';
 import { LAMBDA } from './definition.ts';
-
-/** What one URL of Invoke runs. */
-export interface Target {
-  readonly spec: FunctionSpec;
-  readonly invokedArn: string;
-}
 
 /** Targets remembered in all; beyond it the memory starts anew. */
 const REMEMBERED = 20_000;
@@ -23,13 +17,14 @@ const SUFFIX = '/invocations';
  */
 export class InvokeTargets {
   readonly #functions: Functions;
-  readonly #tenants = new Map<string, Map<string, Target>>();
+  readonly #tenants = new Map<string, Map<string, Resolution>>();
   #remembered = 0;
 
   constructor(functions: Functions) {
     this.#functions = functions;
     functions.on('changed', (old) => this.#forget(old));
     functions.on('versionDeleted', (old) => this.#forget(old));
+    functions.on('aliased', (spec) => this.#forget(spec));
     functions.on('deleted', (old) => this.#forget(old));
   }
 
@@ -41,7 +36,7 @@ export class InvokeTargets {
   }
 
   /** @throws ApiError where the name is none, or there is no such function. */
-  get(identity: Identity, url: string): Target {
+  get(identity: Identity, url: string): Resolution {
     const known = this.#tenants.get(identity.key)?.get(url);
     if (known !== undefined) return known;
     const target = this.#resolve(identity, url);
@@ -49,7 +44,7 @@ export class InvokeTargets {
     return target;
   }
 
-  #resolve(identity: Identity, url: string): Target {
+  #resolve(identity: Identity, url: string): Resolution {
     const question = url.indexOf('?');
     const path = question < 0 ? url : url.slice(0, question);
     const segment = path.slice(PREFIX.length, path.indexOf('/', PREFIX.length));
@@ -59,11 +54,10 @@ export class InvokeTargets {
       FunctionName: name,
       ...(qualifier === undefined ? {} : { Qualifier: qualifier }),
     });
-    const { spec, invokedArn } = this.#functions.resolve(identity, name, qualifier);
-    return { spec, invokedArn };
+    return this.#functions.resolve(identity, name, qualifier);
   }
 
-  #remember(identity: Identity, url: string, target: Target): void {
+  #remember(identity: Identity, url: string, target: Resolution): void {
     if (this.#remembered >= REMEMBERED) {
       this.#tenants.clear();
       this.#remembered = 0;

@@ -68,6 +68,8 @@ export class ApiServer implements AsyncDisposable {
   rekeys = 0;
   /** Milliseconds added to the clock. */
   skew = 0;
+  /** Chooses where an alias names two versions. */
+  random: () => number = Math.random;
   /** Echoes unless a test says otherwise. */
   run: (invocation: Invocation) => Promise<InvocationOutcome> = async ({ payload }) => ({ payload, startPath: 'warm' });
   readonly #stack: AsyncDisposableStack;
@@ -126,6 +128,7 @@ export class ApiServer implements AsyncDisposable {
       log: { error: ({ error }) => this.failures.push(error) },
       maxBodyBytes,
       now,
+      random: () => this.random(),
     });
     server.on('request', (request, response) => api.handle(request, response));
   }

@@ -1,12 +1,16 @@
 import type { AnyHandler } from '../../service.ts';
 import type { Context } from './operation.ts';
+import { createAlias } from './create-alias.ts';
 import { createFunction } from './create-function.ts';
+import { deleteAlias } from './delete-alias.ts';
 import { deleteFunction } from './delete-function.ts';
 import { deleteFunctionConcurrency } from './delete-function-concurrency.ts';
 import { getAccountSettings } from './get-account-settings.ts';
+import { getAlias } from './get-alias.ts';
 import { getFunction } from './get-function.ts';
 import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
+import { listAliases } from './list-aliases.ts';
 import { listFunctions } from './list-functions.ts';
 import { listTags } from './list-tags.ts';
 import { listVersionsByFunction } from './list-versions-by-function.ts';
@@ -14,18 +18,23 @@ import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
+import { updateAlias } from './update-alias.ts';
 import { updateFunctionCode } from './update-function-code.ts';
 import { updateFunctionConfiguration } from './update-function-configuration.ts';
 
 /** The operations that are built, by name. Invoke has its own way (../invoke.ts); any other is answered 501. */
 export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string, AnyHandler<Context>>([
+  ['CreateAlias', createAlias],
   ['CreateFunction', createFunction],
+  ['DeleteAlias', deleteAlias],
   ['DeleteFunction', deleteFunction],
   ['DeleteFunctionConcurrency', deleteFunctionConcurrency],
   ['GetAccountSettings', getAccountSettings],
+  ['GetAlias', getAlias],
   ['GetFunction', getFunction],
   ['GetFunctionConcurrency', getFunctionConcurrency],
   ['GetFunctionConfiguration', getFunctionConfiguration],
+  ['ListAliases', listAliases],
   ['ListFunctions', listFunctions],
   ['ListTags', listTags],
   ['ListVersionsByFunction', listVersionsByFunction],
@@ -33,6 +42,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['PutFunctionConcurrency', putFunctionConcurrency],
   ['TagResource', tagResource],
   ['UntagResource', untagResource],
+  ['UpdateAlias', updateAlias],
   ['UpdateFunctionCode', updateFunctionCode],
   ['UpdateFunctionConfiguration', updateFunctionConfiguration],
 ]);

@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import type { AliasConfiguration, CreateAliasRequest, UpdateAliasRequest } from '@aws-sdk/client-lambda';
+import { ApiError } from '@hearth/protocol';
+import { readRouting } from './alias-routing.ts';
+import type { Caller } from './caller.ts';
+import type { Entry } from './function-index.ts';
+import { qualifiedArn } from './function-name.ts';
+import type { AliasRecord, FunctionId } from './function-record.ts';
+import { pageOf } from './paging.ts';
+import type { Page, PageRequest } from './paging.ts';
+import { checkRevision } from './registry.ts';
+import type { FunctionsEvents, Registry } from './registry.ts';
+
+/**
+ * Aliases: names for versions that can be pointed elsewhere.
+ *
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+ */
+export class Aliases {
+  readonly #registry: Registry;
+  readonly #events: EventEmitter<FunctionsEvents>;
+
+  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>) {
+    this.#registry = registry;
+    this.#events = events;
+  }
+
+  create(caller: Caller, request: CreateAliasRequest): Promise<AliasConfiguration> {
+    const { FunctionName: name, Name: alias = '', FunctionVersion: version = '' } = request;
+    return this.#change(caller, name, 'CreateAlias', async (entry) => {
+      if (find(entry, alias) !== undefined) {
+        throw new ApiError('ResourceConflictException', `Alias already exists: ${qualifiedArn(entry.record, alias)}`);
+      }
+      const additional = readRouting(entry, version, request.RoutingConfig);
+      return this.#save(entry, {
+        name: alias,
+        version,
+        ...(additional === undefined ? {} : { additional }),
+        description: request.Description ?? '',
+        revisionId: randomUUID(),
+      });
+    });
+  }
+
+  /** Changes what the request names, and keeps the rest. */
+  update(caller: Caller, request: UpdateAliasRequest): Promise<AliasConfiguration> {
+    const { FunctionName: name, Name: alias = '' } = request;
+    return this.#change(caller, name, 'UpdateAlias', async (entry) => {
+      const old = find(entry, alias);
+      if (old === undefined) throw unknown(entry.record, alias);
+      checkRevision(request.RevisionId, old.revisionId);
+      const version = request.FunctionVersion ?? old.version;
+      const routing = request.RoutingConfig ?? routingConfig(old);
+      const { additional: _, ...rest } = old;
+      const additional = readRouting(entry, version, routing);
+      return this.#save(entry, {
+        ...rest,
+        version,
+        ...(additional === undefined ? {} : { additional }),
+        description: request.Description ?? old.description,
+        revisionId: randomUUID(),
+      });
+    });
+  }
+
+  /** An alias that isn't there is no error. */
+  async delete(caller: Caller, name: string, alias: string): Promise<void> {
+    await this.#change(caller, name, 'DeleteAlias', async (entry) => {
+      if (find(entry, alias) !== undefined) await this.#replace(entry, alias, []);
+    });
+  }
+
+  get(caller: Caller, name: string, alias: string): AliasConfiguration {
+    const { record } = this.#registry.findFunction(caller, name, 'GetAlias');
+    const found = find({ record }, alias);
+    if (found === undefined) throw unknown(record, alias);
+    return describe(record, found);
+  }
+
+  /** A function's aliases by name. @param request.version of those only that invoke this version. */
+  list(caller: Caller, name: string, request: PageRequest & { version: string | undefined }): Page<AliasConfiguration> {
+    const { record } = this.#registry.findFunction(caller, name, 'ListAliases');
+    const { version } = request;
+    const all = (record.aliases ?? []).filter((alias) => version === undefined || pointsTo(alias, version));
+    const page = pageOf(
+      request,
+      (after = '') => all.filter((alias) => alias.name > after),
+      (alias) => alias.name,
+    );
+    return { ...page, items: page.items.map((alias) => describe(record, alias)) };
+  }
+
+  #change<T>(
+    caller: Caller,
+    name: string | undefined,
+    action: string,
+    change: (entry: Entry) => Promise<T>,
+  ): Promise<T> {
+    return this.#registry.inTurn(() => this.#registry.findFunction(caller, name ?? '', action), change);
+  }
+
+  async #save(entry: Entry, alias: AliasRecord): Promise<AliasConfiguration> {
+    await this.#replace(entry, alias.name, [alias]);
+    return describe(entry.record, alias);
+  }
+
+  async #replace({ record }: Entry, name: string, by: readonly AliasRecord[]): Promise<void> {
+    const { aliases: before = [], ...rest } = record;
+    const aliases = [...before.filter((alias) => alias.name !== name), ...by].sort(byName);
+    const { spec } = await this.#registry.save(aliases.length === 0 ? rest : { ...rest, aliases });
+    this.#events.emit('aliased', spec);
+  }
+}
+
+/** Whether invocations of an alias may run a version. */
+export function pointsTo({ version, additional }: AliasRecord, name: string): boolean {
+  return version === name || additional?.version === name;
+}
+
+function find({ record }: Pick<Entry, 'record'>, name: string): AliasRecord | undefined {
+  return record.aliases?.find((alias) => alias.name === name);
+}
+
+/** In the order of code units, which is that of `<`. */
+function byName(a: AliasRecord, b: AliasRecord): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function describe(id: FunctionId, alias: AliasRecord): AliasConfiguration {
+  const { name, version, description, revisionId } = alias;
+  const routing = routingConfig(alias);
+  return {
+    AliasArn: qualifiedArn(id, name),
+    Name: name,
+    FunctionVersion: version,
+    Description: description,
+    ...(routing === undefined ? {} : { RoutingConfig: routing }),
+    RevisionId: revisionId,
+  };
+}
+
+function routingConfig({ additional }: AliasRecord): AliasConfiguration['RoutingConfig'] {
+  return additional && { AdditionalVersionWeights: { [additional.version]: additional.weight } };
+}
+
+function unknown(id: FunctionId, alias: string): ApiError {
+  return new ApiError('ResourceNotFoundException', `Cannot find alias arn: ${qualifiedArn(id, alias)}`);
+}
