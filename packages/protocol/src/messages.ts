@@ -40,6 +40,12 @@ export interface InvokeMeta {
   length: number;
 }
 
+/** Content type of a streamed response that begins with a JSON prelude (status code, headers, cookies) and {@link PRELUDE_END}. */
+export const HTTP_INTEGRATION_RESPONSE = 'application/vnd.awslambda.http-integration-response';
+
+/** NUL bytes between a prelude and the body. */
+export const PRELUDE_END = 8;
+
 /** AWS's error document, as function code's callers see it. */
 export interface ErrorBody {
   errorType: string;

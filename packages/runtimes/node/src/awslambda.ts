@@ -1,3 +1,4 @@
+import { HTTP_INTEGRATION_RESPONSE, PRELUDE_END } from '@hearth/protocol';
 import type { HandlerContext } from './handler-context.ts';
 import type { ResponseStream } from './response-stream.ts';
 import { MalformedStreamingHandlerError } from './runtime-errors.ts';
@@ -5,10 +6,6 @@ import { MalformedStreamingHandlerError } from './runtime-errors.ts';
 /** By these AWS's runtime knows a handler that streams; libraries that make handlers set them too. */
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
-
-const HTTP_INTEGRATION_RESPONSE = 'application/vnd.awslambda.http-integration-response';
-/** NUL bytes between the prelude and the body. */
-const DELIMITER_BYTES = 8;
 
 export type StreamingHandler = (event: unknown, responseStream: ResponseStream, context: HandlerContext) => unknown;
 
@@ -29,7 +26,7 @@ const HttpResponseStream = {
     const prelude = JSON.stringify(metadata);
     stream._onBeforeFirstWrite = (write) => {
       write(prelude);
-      write(new Uint8Array(DELIMITER_BYTES));
+      write(new Uint8Array(PRELUDE_END));
     };
     return stream;
   },

@@ -11,6 +11,7 @@ import { checkHead } from './http/head.ts';
 import { CodeLinks } from './lambda/code-link.ts';
 import { LAMBDA } from './lambda/definition.ts';
 import { InvokeOperation } from './lambda/invoke.ts';
+import { InvokeWithResponseStreamOperation } from './lambda/invoke-with-response-stream.ts';
 import { InvokeTargets } from './lambda/targets.ts';
 import { OPERATOR_PATH, OperatorEndpoints } from './operator/operator.ts';
 import type { ApiPorts } from './ports.ts';
@@ -33,7 +34,9 @@ export function createApi(ports: ApiPorts): Api {
   const links = new CodeLinks(ports.now);
   const dispatcher = new Dispatcher(createServices(ports, links));
   const bodies = new BodyReader(ports.maxBodyBytes);
-  const invoke = new InvokeOperation(new InvokeTargets(functions), ports.invoker, bodies, log, ports.random);
+  const targets = new InvokeTargets(functions);
+  const invoke = new InvokeOperation(targets, ports.invoker, bodies, log, ports.random);
+  const invokeStreaming = new InvokeWithResponseStreamOperation(targets, ports.invoker, bodies, log, ports.random);
   const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
 
   /** The rest of a request whose head has been understood. */
@@ -105,6 +108,8 @@ export function createApi(ports: ApiPorts): Api {
         const isLambda = admission.identity.service === LAMBDA.signingName;
         if (isLambda && request.method === 'POST' && InvokeTargets.owns(request.url!)) {
           invoke.handle(request, response, admission, requestId);
+        } else if (isLambda && request.method === 'POST' && InvokeTargets.ownsStreaming(request.url!)) {
+          invokeStreaming.handle(request, response, admission, requestId);
         } else {
           dispatch({ request, response, requestId, admission }, headOf(request));
         }

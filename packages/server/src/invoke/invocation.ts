@@ -20,14 +20,11 @@ export interface Invocation {
 export interface ResponseHead {
   /**
    * As the function has set it, fit for a header; `application/octet-stream` where it has not. With
-   * {@link HTTP_INTEGRATION_RESPONSE} the body begins with a JSON prelude and eight NUL bytes.
+   * protocol's `HTTP_INTEGRATION_RESPONSE` the body begins with a JSON prelude and eight NUL bytes.
    */
   readonly contentType: string;
   readonly startPath: StartPath;
 }
-
-/** Of what `awslambda.HttpResponseStream.from` makes. */
-export const HTTP_INTEGRATION_RESPONSE = 'application/vnd.awslambda.http-integration-response';
 
 /** The other end of a streamed response: what comes from the function. */
 export interface ResponseSource {

@@ -1,13 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApiError } from '@hearth/protocol';
-import type { FunctionSpec } from '@hearth/protocol';
 import type { Admission, Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
-import { activeTrace } from '../../invoke/trace.ts';
 import type { BodyReader } from '../body.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
-import { checkPayload, MAX_PAYLOAD } from './payload.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
+import { chosenVersion, describeInvocation, readEvent, unavailable } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
@@ -45,24 +42,8 @@ export class InvokeOperation {
   handle(request: IncomingMessage, response: ServerResponse, admission: Admission, requestId: string): void {
     const fail = (error: unknown) => sendError(response, requestId, error, this.#log, LAMBDA);
     const { identity } = admission;
-    this.#bodies.readSigned(
-      request,
-      admission,
-      MAX_PAYLOAD,
-      (payload) =>
-        checkPayload(payload, (error, event) => {
-          if (error === undefined) this.#invoke(request, response, identity, requestId, event, fail);
-          else fail(error);
-        }),
-      (error) =>
-        fail(
-          error ??
-            new ApiError(
-              'RequestTooLargeException',
-              `Request must be smaller than ${MAX_PAYLOAD} bytes for the InvokeFunction operation`,
-            ),
-        ),
-    );
+    const next = (event: Buffer) => this.#invoke(request, response, identity, requestId, event, fail);
+    readEvent(this.#bodies, request, admission, 'InvokeFunction', next, fail);
   }
 
   #invoke(
@@ -82,7 +63,7 @@ export class InvokeOperation {
       if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
-      const spec = target.other !== undefined && this.#random() < target.weight ? target.other : target.spec;
+      const spec = chosenVersion(target, this.#random);
       if (type === 'DryRun') {
         send(response, requestId, {
           status: 204,
@@ -93,7 +74,7 @@ export class InvokeOperation {
         return;
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
-      const invocation = describe(headers, spec, target.invokedArn, requestId, payload, logType === 'Tail');
+      const invocation = describeInvocation(headers, spec, target.invokedArn, requestId, payload, logType === 'Tail');
       this.#invoker
         .invoke(invocation)
         .then((outcome) => answer(response, invocation, outcome), fail)
@@ -101,44 +82,6 @@ export class InvokeOperation {
     } catch (error) {
       fail(error);
     }
-  }
-}
-
-function describe(
-  headers: IncomingMessage['headers'],
-  spec: FunctionSpec,
-  invokedArn: string,
-  requestId: string,
-  payload: Buffer,
-  tail: boolean,
-): Invocation {
-  const context = headers['x-amz-client-context'] as string | undefined;
-  const sentTrace = headers['x-amzn-trace-id'] as string | undefined;
-  const traceId = spec.tracing === undefined ? sentTrace : activeTrace(sentTrace, Date.now());
-  return {
-    requestId,
-    spec,
-    invokedArn,
-    payload,
-    tail,
-    ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
-    ...(traceId === undefined ? undefined : { traceId }),
-  };
-}
-
-/** @throws ApiError InvalidRequestContentException for what isn't base64 of JSON of at most 3,583 bytes. */
-function decodeContext(context: string): string {
-  const text = Buffer.from(context, 'base64').toString();
-  try {
-    if (context.length > 3583) throw new Error('it is longer than 3583 bytes');
-    JSON.parse(text);
-    return text;
-  } catch (cause) {
-    throw new ApiError(
-      'InvalidRequestContentException',
-      `Client context must be a valid Base64-encoded JSON object: ${(cause as Error).message}`,
-      { cause },
-    );
   }
 }
 
@@ -175,8 +118,4 @@ function answer(response: ServerResponse, invocation: Invocation, outcome: Invoc
     giveUpUnread(response);
     response.end(payload);
   }
-}
-
-function unavailable(what: string, instead = ''): ApiError {
-  return new ApiError('NotImplementedException', `${what} is not supported by Hearth yet. ${instead}`.trimEnd());
 }

@@ -8,11 +8,14 @@ const REMEMBERED = 20_000;
 /** URLs longer than this are resolved anew each time, so that the memory is bounded in bytes too. */
 const LONGEST = 512;
 
-const PREFIX = '/2015-03-31/functions/';
-const SUFFIX = '/invocations';
+const FUNCTIONS = '/functions/';
+const INVOKE = `/2015-03-31${FUNCTIONS}`;
+const INVOKE_END = '/invocations';
+const STREAM = `/2021-11-15${FUNCTIONS}`;
+const STREAM_END = '/response-streaming-invocations';
 
 /**
- * From a URL of Invoke to what it runs. The answer for a URL is remembered for each account and region, so that the
+ * From a URL of Invoke or InvokeWithResponseStream to what it runs. The answer for a URL is remembered for each account and region, so that the
  * name is parsed, decoded, checked and looked up once, until a function of that account and region changes.
  */
 export class InvokeTargets {
@@ -30,9 +33,12 @@ export class InvokeTargets {
 
   /** Whether a URL with method POST is one of Invoke's. */
   static owns(url: string): boolean {
-    if (!url.startsWith(PREFIX)) return false;
-    const end = url.indexOf('/', PREFIX.length);
-    return end > PREFIX.length && url.startsWith(SUFFIX, end) && /^\/?(\?|$)/.test(url.slice(end + SUFFIX.length));
+    return matches(url, INVOKE, INVOKE_END);
+  }
+
+  /** Whether a URL with method POST is one of InvokeWithResponseStream's. */
+  static ownsStreaming(url: string): boolean {
+    return matches(url, STREAM, STREAM_END);
   }
 
   /** @throws ApiError where the name is none, or there is no such function. */
@@ -47,7 +53,8 @@ export class InvokeTargets {
   #resolve(identity: Identity, url: string): Resolution {
     const question = url.indexOf('?');
     const path = question < 0 ? url : url.slice(0, question);
-    const segment = path.slice(PREFIX.length, path.indexOf('/', PREFIX.length));
+    const start = path.indexOf(FUNCTIONS) + FUNCTIONS.length;
+    const segment = path.slice(start, path.indexOf('/', start));
     const qualifier = new URLSearchParams(question < 0 ? '' : url.slice(question + 1)).get('Qualifier') ?? undefined;
     const name = decode(segment);
     LAMBDA.validator.check('InvocationRequest', {
@@ -76,6 +83,12 @@ export class InvokeTargets {
     this.#remembered -= this.#tenants.get(key)?.size ?? 0;
     this.#tenants.delete(key);
   }
+}
+
+function matches(url: string, prefix: string, suffix: string): boolean {
+  if (!url.startsWith(prefix)) return false;
+  const end = url.indexOf('/', prefix.length);
+  return end > prefix.length && url.startsWith(suffix, end) && /^\/?(\?|$)/.test(url.slice(end + suffix.length));
 }
 
 function decode(segment: string): string {

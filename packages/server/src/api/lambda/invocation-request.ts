@@ -1,0 +1,91 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Admission } from '../../auth/identity.ts';
+import type { Resolution } from '../../functions/functions.ts';
+import type { Invocation } from '../../invoke/invocation.ts';
+import { activeTrace } from '../../invoke/trace.ts';
+import type { BodyReader } from '../body.ts';
+import { checkPayload, MAX_PAYLOAD } from './payload.ts';
+
+/**
+ * Reads the event of a request that invokes a function.
+ *
+ * @param operation as AWS's message names it.
+ * @param next exactly one of the two is called, once, and neither where the client goes away.
+ */
+export function readEvent(
+  bodies: BodyReader,
+  request: IncomingMessage,
+  admission: Admission,
+  operation: string,
+  next: (event: Buffer) => void,
+  fail: (error: unknown) => void,
+): void {
+  bodies.readSigned(
+    request,
+    admission,
+    MAX_PAYLOAD,
+    (payload) =>
+      checkPayload(payload, (error, event) => {
+        if (error === undefined) next(event);
+        else fail(error);
+      }),
+    (error) =>
+      fail(
+        error ??
+          new ApiError(
+            'RequestTooLargeException',
+            `Request must be smaller than ${MAX_PAYLOAD} bytes for the ${operation} operation`,
+          ),
+      ),
+  );
+}
+
+/** @throws ApiError InvalidRequestContentException for a client context that is none. */
+export function describeInvocation(
+  headers: IncomingHttpHeaders,
+  spec: FunctionSpec,
+  invokedArn: string,
+  requestId: string,
+  payload: Buffer,
+  tail: boolean,
+): Invocation {
+  const context = headers['x-amz-client-context'] as string | undefined;
+  const sentTrace = headers['x-amzn-trace-id'] as string | undefined;
+  const traceId = spec.tracing === undefined ? sentTrace : activeTrace(sentTrace, Date.now());
+  return {
+    requestId,
+    spec,
+    invokedArn,
+    payload,
+    tail,
+    ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
+    ...(traceId === undefined ? undefined : { traceId }),
+  };
+}
+
+/** @param random from 0 up to 1; chooses where an alias names two versions. */
+export function chosenVersion({ spec, other, weight }: Resolution, random: () => number): FunctionSpec {
+  return other !== undefined && random() < weight ? other : spec;
+}
+
+export function unavailable(what: string, instead = ''): ApiError {
+  return new ApiError('NotImplementedException', `${what} is not supported by Hearth yet. ${instead}`.trimEnd());
+}
+
+/** @throws ApiError InvalidRequestContentException for what isn't base64 of JSON of at most 3,583 bytes. */
+function decodeContext(context: string): string {
+  const text = Buffer.from(context, 'base64').toString();
+  try {
+    if (context.length > 3583) throw new Error('it is longer than 3583 bytes');
+    JSON.parse(text);
+    return text;
+  } catch (cause) {
+    throw new ApiError(
+      'InvalidRequestContentException',
+      `Client context must be a valid Base64-encoded JSON object: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
