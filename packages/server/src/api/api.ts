@@ -19,6 +19,7 @@ import type { OpenRequest, RequestHead } from './protocols/protocol.ts';
 import { RequestBody } from './request-body.ts';
 import type { Service } from './service.ts';
 import { createServices } from './services.ts';
+import { UrlFront } from './urls/front.ts';
 
 /** Bytes of a form that is read before it is known which service it is for. */
 const MAX_FORM = 256 * 1024;
@@ -37,6 +38,7 @@ export function createApi(ports: ApiPorts): Api {
   const targets = new InvokeTargets(functions);
   const invoke = new InvokeOperation(targets, ports.invoker, bodies, log, ports.random);
   const invokeStreaming = new InvokeWithResponseStreamOperation(targets, ports.invoker, bodies, log, ports.random);
+  const urls = new UrlFront({ ...ports, bodies });
   const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
 
   /** The rest of a request whose head has been understood. */
@@ -95,6 +97,11 @@ export function createApi(ports: ApiPorts): Api {
       const requestId = randomUUID();
       try {
         checkHead(request);
+        // Before anything else: what a function URL owns reaches nothing but its function.
+        if (UrlFront.owns(request)) {
+          urls.handle(request, response, requestId);
+          return;
+        }
         // A sandbox is no browser, and calls the server by the relay's own address.
         if (relayAccount(request.socket) === undefined) guard.check(request);
         if (request.url!.startsWith(OPERATOR_PATH)) {

@@ -38,6 +38,16 @@ export class BrowserGuard {
     }
   }
 
+  /**
+   * The same for a request to a function URL. Pages of any site may send it: the URL's settings and the function say what
+   * they may read.
+   *
+   * @throws ApiError AccessDeniedException where the host is one that only DNS rebinding gives to this machine.
+   */
+  checkUrl(host: string | undefined): void {
+    if (!this.#anyHost && host !== undefined && !this.#known.has(host) && !ON_AWS.test(host)) this.#checkHost(host);
+  }
+
   #checkHost(host: string): void {
     const name = hostName(host);
     const good =
@@ -53,6 +63,9 @@ export class BrowserGuard {
     this.#known.add(host);
   }
 }
+
+/** Where function URLs are on AWS: whoever has such a name come here has an entry in /etc/hosts or a proxy. */
+const ON_AWS = /\.on\.aws(?::\d+)?$/;
 
 /** A `Host` value without its port, in lower case. */
 function hostName(host: string): string {

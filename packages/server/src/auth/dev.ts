@@ -27,6 +27,7 @@ class DevAdmission implements Admission {
  * sandbox's account.
  */
 export class DevAuthenticator implements Authenticator {
+  readonly checksSignatures = false;
   readonly #sessions: Credentials | undefined;
   readonly #byCredential = new Map<string, Admission>();
   readonly #byName = new Map<string, Admission>();

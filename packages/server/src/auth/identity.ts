@@ -39,6 +39,8 @@ export interface Admission {
 
 /** Decides who sent a request. */
 export interface Authenticator {
+  /** Whether it believes nobody without a signature. */
+  readonly checksSignatures: boolean;
   /** @throws ApiError where the request may not act for anyone, as far as its head tells. */
   admit(request: IncomingMessage): Admission;
   /** The identity alone, of a request whose body will not be looked at. */

@@ -43,6 +43,7 @@ interface Known {
  * https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
  */
 export class SignedAuthenticator implements Authenticator {
+  readonly checksSignatures = true;
   readonly #options: SignedOptions;
   /** By the credential of the claim, which names key, day, region and service. */
   readonly #known = new Map<string, Known>();

@@ -1,4 +1,5 @@
 import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
+import type { UrlRecord } from './url-record.ts';
 
 /** Which function: there is one per account, region and name. */
 export interface FunctionId {
@@ -48,6 +49,8 @@ export interface FunctionRecord extends RunnableRecord {
   readonly tags: Readonly<Record<string, string>>;
   /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
   readonly reservedConcurrency?: number;
+  /** One at most for the function itself and for each alias. */
+  readonly urls?: readonly UrlRecord[];
   /** Counts changes of code and settings; a part of the spec's key. */
   readonly revision: number;
   /** By name; absent where there is none. */

@@ -30,6 +30,7 @@ import { mergeSettings, newSettings } from './settings.ts';
 import { Tagging } from './tagging.ts';
 import { addTags } from './tags.ts';
 import { refuseUnsupported } from './unsupported.ts';
+import { FunctionUrls } from './urls.ts';
 import { publishedAs, Versions } from './versions.ts';
 
 export interface FunctionsOptions extends RegistryOptions {
@@ -61,6 +62,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly aliases: Aliases;
   readonly concurrency: ReservedConcurrency;
   readonly tags: Tagging;
+  readonly urls: FunctionUrls;
   readonly #options: FunctionsOptions;
   readonly #registry: Registry;
 
@@ -72,12 +74,14 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     this.aliases = new Aliases(this.#registry, this);
     this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
     this.tags = new Tagging(this.#registry);
+    this.urls = new FunctionUrls(this.#registry, this, options.now);
   }
 
   /** Loads all functions, and deletes code that belongs to none. The stores stay the caller's to dispose. */
   static async open(options: FunctionsOptions): Promise<Functions> {
     const functions = new Functions(options);
     await functions.#registry.load();
+    functions.urls.load();
     return functions;
   }
 
