@@ -12,6 +12,7 @@ import {
   type StartPath,
 } from '@hearth/protocol';
 import type { CodeCache } from './code-cache/cache.ts';
+import { type FunctionFiles, hasFiles, holdFiles } from './code-cache/function-files.ts';
 import { execOrder } from './sandbox/exec.ts';
 import { type Gift, giveMounts } from './sandbox/mounts.ts';
 import { DEFAULT_VOLUME_MB, type Slot } from './sandbox/slot.ts';
@@ -39,6 +40,8 @@ interface Sandbox {
   /** Path of the Node that it turns into, as the agent sees it; undefined where it has that already. */
   readonly node: string | undefined;
   spec: FunctionSpec | undefined;
+  /** What it has of the cache, from when it has its spec to its end. */
+  files: FunctionFiles | undefined;
   ended: boolean;
 }
 
@@ -100,12 +103,12 @@ export class Sandboxes {
   async place(id: string, spec: FunctionSpec): Promise<void> {
     const started = performance.now();
     this.#placing.add(id);
-    let code: string | undefined;
+    let files: FunctionFiles | undefined;
     let made: Sandbox | undefined;
     try {
-      const cached = this.#code.has(spec.code.sha256);
+      const cached = hasFiles(this.#code, spec);
       const coming = this.#obtain(spec);
-      code = await this.#codeFor(spec, coming);
+      files = await this.#filesFor(spec, coming);
       const codeReady = performance.now();
       const { sandbox, path, reason } = await coming;
       made = sandbox;
@@ -117,9 +120,11 @@ export class Sandboxes {
       if (sandbox.ended) throw new Error('it ended before it could be given its mounts');
       sandbox.id = id;
       sandbox.spec = spec;
+      sandbox.files = files;
       this.#placed.set(id, sandbox);
       sandbox.slot.limitMemory(spec.memoryMb);
-      const gifts: Gift[] = [{ source: code, target: '/var/task', readOnly: true }];
+      const gifts: Gift[] = [{ source: files.code, target: '/var/task', readOnly: true }];
+      if (files.layers !== undefined) gifts.push({ source: files.layers, target: '/opt', readOnly: true });
       // It was forked from the zygote of another runtime, whose Node it would start.
       if (sandbox.node !== undefined) gifts.push({ source: sandbox.node, target: SANDBOX_NODE, readOnly: true });
       this.#giveMounts(sandbox, ...gifts);
@@ -141,8 +146,8 @@ export class Sandboxes {
       const brokenPackage = error instanceof PackageError;
       this.#send({ type: 'lost', sandbox: id, reason, exit: null, maxMemoryMb: 0, brokenPackage });
     } finally {
-      // Who has its spec lets go of its code at its end.
-      if (code !== undefined && made?.spec === undefined) this.#code.release(spec.code.sha256);
+      // Who has them lets go of them at its end.
+      if (made?.files === undefined) files?.[Symbol.dispose]();
       this.#placing.delete(id);
       this.#unwanted.delete(id);
     }
@@ -175,7 +180,7 @@ export class Sandboxes {
     this.#all.delete(connection);
     this.#placed.delete(sandbox.id);
     sandbox.ended = true;
-    if (sandbox.spec !== undefined) this.#code.release(sandbox.spec.code.sha256);
+    sandbox.files?.[Symbol.dispose]();
     // Nobody else holds its mounts any more: the kernel takes them down before this returns, and that takes milliseconds.
     if (sandbox.mounts !== undefined) close(sandbox.mounts);
     sandbox.mounts = undefined;
@@ -195,10 +200,10 @@ export class Sandboxes {
     if (!sandbox.ended) sandbox.slot.cgroup.kill();
   }
 
-  /** The code, fetched while the sandbox is made; without code the sandbox is of no use. */
-  async #codeFor(spec: FunctionSpec, coming: Promise<{ sandbox: Sandbox }>): Promise<string> {
+  /** Code and layers, fetched while the sandbox is made; without them the sandbox is of no use. */
+  async #filesFor(spec: FunctionSpec, coming: Promise<{ sandbox: Sandbox }>): Promise<FunctionFiles> {
     try {
-      return await this.#code.get(spec.account, spec.code);
+      return await holdFiles(this.#code, spec);
     } catch (error) {
       coming.then(
         ({ sandbox }) => this.#kill(sandbox),
@@ -252,6 +257,7 @@ export class Sandboxes {
       hasVolume: false,
       node,
       spec: undefined,
+      files: undefined,
       ended: false,
     };
     try {

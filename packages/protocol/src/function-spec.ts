@@ -32,6 +32,8 @@ export interface FunctionSpec {
   /** The function's own variables; the reserved ones are added by the agent. */
   readonly environment: Readonly<Record<string, string>>;
   readonly code: CodeRef;
+  /** Present where it has any: what is merged into `/opt`, where a later one's files take the place of an earlier one's. */
+  readonly layers?: readonly CodeRef[];
   readonly logGroup: string;
   /** As GetFunctionConfiguration shows it. */
   readonly runtimeVersionArn?: string;

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
+import { type CodeRef, PackageError } from '@hearth/protocol';
 import type { TransferSink } from '../link/link.ts';
 import { CodeCache } from './cache.ts';
+import { hasFiles, holdFiles } from './function-files.ts';
 import { zipOf } from './testing/zip.ts';
 
 const ACCOUNT = '000000000000';
@@ -236,4 +238,109 @@ test('what is held stays, however much it is, and goes once it is let go', async
     bench.cache.release(hash);
     assert.equal(bench.cache.has(hash), false);
   }
+});
+
+const LAYERS = ['first', 'second', 'third'].map((data) =>
+  zipOf([
+    { name: 'name', data },
+    { name: `lib/${data}`, data: 'x'.repeat(20_000) },
+  ]),
+);
+const [FIRST, SECOND, THIRD] = LAYERS.map(refTo) as [CodeRef, CodeRef, CodeRef];
+
+/** The server's answer to everything that has been asked for and not been sent. */
+async function answerAll(bench: Bench): Promise<void> {
+  for (const { sha256, sink } of bench.asked.splice(0)) {
+    await sink.write(LAYERS.find((archive) => refTo(archive).sha256 === sha256)!);
+    sink.end();
+  }
+}
+
+test('V16: layers are merged in order; each is fetched once, whatever lists it is in and however many ask', async () => {
+  using bench = new Bench();
+  const lists = [
+    [FIRST, SECOND],
+    [SECOND, FIRST],
+    [FIRST, SECOND],
+    [FIRST, SECOND, THIRD],
+    [SECOND],
+  ];
+  const coming = Promise.all(lists.map((layers) => bench.cache.getLayers(ACCOUNT, layers)));
+  assert.deepEqual(
+    bench.asked.map(({ sha256 }) => sha256),
+    [FIRST.sha256, SECOND.sha256, THIRD.sha256],
+  );
+  await answerAll(bench);
+  const directories = await coming;
+  assert.deepEqual(
+    directories.map((directory) => fs.readFileSync(join(directory, 'name'), 'utf8')),
+    ['second', 'first', 'second', 'third', 'second'],
+  );
+  assert.deepEqual(fs.readdirSync(join(directories[3]!, 'lib')).toSorted(), ['first', 'second', 'third']);
+  assert.equal(directories[0], directories[2]);
+  assert.ok(bench.cache.hasLayers([FIRST, SECOND]));
+  assert.equal(bench.cache.hasLayers([THIRD, SECOND]), false);
+  assert.equal(bench.asked.length, 0);
+});
+
+test('a layer that can not be had fails the list, holds nothing of it, and may come later', async () => {
+  using bench = new Bench(1);
+  const failed = assert.rejects(bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]), /the server has none/);
+  const [first, second] = bench.asked.splice(0);
+  await first!.sink.write(LAYERS[0]!);
+  second!.sink.fail(new Error('the server has none'));
+  await failed;
+  assert.equal(bench.cache.hasLayers([FIRST, SECOND]), false);
+  assert.equal(bench.cache.has(FIRST.sha256), false, 'nobody holds it, and there is too much');
+  const coming = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);
+  await answerAll(bench);
+  assert.equal(fs.readFileSync(join(await coming, 'name'), 'utf8'), 'second');
+});
+
+test('merged layers stay while they are held, and go with all that they are made of', async () => {
+  using bench = new Bench(1);
+  const coming = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);
+  await answerAll(bench);
+  const directory = await coming;
+  assert.ok([FIRST, SECOND].every(({ sha256 }) => bench.cache.has(sha256)));
+  assert.equal(fs.readFileSync(join(directory, 'lib/first'), 'utf8').length, 20_000);
+  bench.cache.releaseLayers([FIRST, SECOND]);
+  assert.ok(![FIRST, SECOND].some(({ sha256 }) => bench.cache.has(sha256)));
+  assert.equal(bench.cache.hasLayers([FIRST, SECOND]), false);
+  for (let tries = 0; tries < 1000 && fs.readdirSync(bench.directory).length > 0; tries++) await fs.promises.stat('/');
+  assert.deepEqual(fs.readdirSync(bench.directory), []);
+});
+
+test('a function holds its code and its layers, or neither; the fault of a layer is told as such', async () => {
+  using bench = new Bench(1);
+  const archive = Buffer.from('no zip file');
+  for (const [broken, because] of [
+    ['code', /^(?!in a layer).*not a zip file/i],
+    ['layer', /^in a layer: .*not a zip file/i],
+  ] as const) {
+    const packages = { account: ACCOUNT, code: refTo(ARCHIVE), layers: [FIRST, SECOND] };
+    if (broken === 'code') packages.code = refTo(archive);
+    else packages.layers[1] = refTo(archive);
+    const failed = assert.rejects(holdFiles(bench.cache, packages), (error) => {
+      assert.ok(error instanceof PackageError);
+      assert.match(error.message, because);
+      return true;
+    });
+    for (const { sha256, sink } of bench.asked.splice(0)) {
+      await sink.write([archive, ARCHIVE, ...LAYERS].find((bytes) => refTo(bytes).sha256 === sha256)!);
+    }
+    await failed;
+    assert.equal(hasFiles(bench.cache, packages), false);
+    assert.ok(![packages.code, ...packages.layers].some(({ sha256 }) => bench.cache.has(sha256)), broken);
+  }
+  const packages = { account: ACCOUNT, code: FIRST, layers: [FIRST, THIRD] };
+  const coming = holdFiles(bench.cache, packages);
+  await answerAll(bench);
+  {
+    using files = await coming;
+    assert.equal(fs.readFileSync(join(files.code, 'name'), 'utf8'), 'first');
+    assert.equal(fs.readFileSync(join(files.layers!, 'name'), 'utf8'), 'third');
+    assert.ok(hasFiles(bench.cache, packages));
+  }
+  assert.equal(hasFiles(bench.cache, packages), false);
 });

@@ -1,10 +1,11 @@
-/** Code of the instance's account, unpacked, by the hash of its archive (rows L4, L12, V16, X10). */
-import { createHash } from 'node:crypto';
+/** Code and layers that the instance's account uses, unpacked, by the hash of the archive (rows L4, L12, V16, X10). */
+import { createHash, hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { type CodeRef, INITIAL_CREDIT } from '@hearth/protocol';
 import type { TransferSink } from '../link/link.ts';
+import { mergeTrees } from './merge-trees.ts';
 import { unpack } from './unpack.ts';
 
 export type Fetch = (account: string, sha256: string, sink: TransferSink) => void;
@@ -23,6 +24,8 @@ interface Entry {
   /** Known once it is there. */
   bytes: number;
   holders: number;
+  /** Archives whose files it shares, each of which it holds. */
+  readonly parts: readonly string[];
 }
 
 export class CodeCache {
@@ -57,22 +60,26 @@ export class CodeCache {
    * tries again.
    */
   get(account: string, code: CodeRef): Promise<string> {
-    const known = this.#entries.get(code.sha256);
-    if (known !== undefined) {
-      known.holders++;
-      this.#entries.delete(code.sha256);
-      this.#entries.set(code.sha256, known);
-      return known.directory;
-    }
-    const directory = this.#load(account, code, (bytes) => {
-      entry.bytes = bytes;
-      this.#bytes += bytes;
-      this.#trim();
-    });
-    const entry: Entry = { directory, bytes: 0, holders: 1 };
-    this.#entries.set(code.sha256, entry);
-    directory.catch(() => this.#entries.delete(code.sha256));
-    return directory;
+    return this.#hold(code.sha256, [], (made) => this.#load(account, code, made));
+  }
+
+  /** Whether `getLayers` would answer without asking the server. */
+  hasLayers(layers: readonly CodeRef[]): boolean {
+    return this.has(keyOf(layers));
+  }
+
+  /**
+   * As `get`, a directory with the files of all layers: where several have one of the same path, the last one's. It is made
+   * once for each list of layers, of links to each layer's files: a layer is fetched, unpacked and kept once, however many
+   * lists it is in.
+   *
+   * @param layers at least one.
+   */
+  getLayers(account: string, layers: readonly CodeRef[]): Promise<string> {
+    const [only, ...others] = layers;
+    if (only !== undefined && others.length === 0) return this.get(account, only);
+    const parts = layers.map(({ sha256 }) => sha256);
+    return this.#hold(keyOf(layers), parts, (made) => this.#merge(account, layers, made));
   }
 
   /** One who got it needs it no longer. */
@@ -83,20 +90,71 @@ export class CodeCache {
     this.#trim();
   }
 
+  /** The same of what `getLayers` gave. */
+  releaseLayers(layers: readonly CodeRef[]): void {
+    this.release(keyOf(layers));
+  }
+
+  /** @param make calls back with the bytes that it takes once it is there. */
+  #hold(
+    key: string,
+    parts: readonly string[],
+    make: (made: (bytes: number) => void) => Promise<string>,
+  ): Promise<string> {
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      known.holders++;
+      this.#entries.delete(key);
+      this.#entries.set(key, known);
+      return known.directory;
+    }
+    const directory = make((bytes) => {
+      entry.bytes = bytes;
+      this.#bytes += bytes;
+      this.#trim();
+    });
+    const entry: Entry = { directory, bytes: 0, holders: 1, parts };
+    this.#entries.set(key, entry);
+    directory.catch(() => this.#entries.delete(key));
+    return directory;
+  }
+
   /** Removes what has not been used for longest, until the rest is small enough or held. */
   #trim(): void {
-    for (const [sha256, { bytes, holders }] of this.#entries) {
+    for (const [key, { bytes, holders, parts }] of this.#entries) {
       if (this.#bytes <= this.#maxBytes) return;
       if (holders > 0 || bytes === 0) continue;
-      this.#entries.delete(sha256);
+      this.#entries.delete(key);
       this.#bytes -= bytes;
-      const directory = join(this.#directory, sha256);
+      const directory = join(this.#directory, key);
       // Out of the way at once, in case that it is fetched again; to be gone takes longer.
       const old = `${directory}.${this.#removed++}.old`;
       fs.renameSync(directory, old);
       fs.rm(old, { recursive: true, force: true }, (error) => {
         if (error !== null) process.stderr.write(`hearth agent: ${old} could not be removed: ${error.message}\n`);
       });
+      for (const part of parts) this.release(part);
+    }
+  }
+
+  async #merge(account: string, layers: readonly CodeRef[], onMade: (bytes: number) => void): Promise<string> {
+    const directory = join(this.#directory, keyOf(layers));
+    const partial = `${directory}.partial`;
+    const coming = await Promise.allSettled(layers.map((layer) => this.get(account, layer)));
+    try {
+      const sources = coming.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
+      fs.mkdirSync(partial, 0o755);
+      const bytes = await mergeTrees(sources, partial);
+      fs.renameSync(partial, directory);
+      onMade(bytes);
+      return directory;
+    } catch (error) {
+      await fs.promises.rm(partial, { recursive: true, force: true });
+      for (const [i, { status }] of coming.entries()) if (status === 'fulfilled') this.release(layers[i]!.sha256);
+      throw error;
     }
   }
 
@@ -169,4 +227,10 @@ export class CodeCache {
     await promise;
     if (hash.digest('hex') !== sha256) throw new Error(`code ${sha256} came with another hash: it is damaged`);
   }
+}
+
+/** What layers that are merged in this order are known by, also as a file's name. */
+function keyOf(layers: readonly CodeRef[]): string {
+  if (layers.length === 1) return layers[0]!.sha256;
+  return `layers-${hash('sha256', layers.map(({ sha256 }) => sha256).join(' '))}`;
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { LIBRARY_PATH } from '@hearth/protocol';
 import { turnedOff } from './experimental.ts';
 import { LEAST_SEMI_SPACE_MB } from './heap-sizes.ts';
 import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePaths } from './orders.ts';
@@ -62,6 +63,8 @@ export class ZygoteClient implements Disposable {
       argv0: 'node',
       env: {
         PATH: '/usr/local/bin:/usr/bin:/bin',
+        // Read by the loader when a process starts, and good for all that are forked from it.
+        LD_LIBRARY_PATH: LIBRARY_PATH.join(':'),
         HEARTH_ZYGOTE: JSON.stringify(paths),
       },
     });

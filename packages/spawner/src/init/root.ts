@@ -10,6 +10,7 @@ import {
   MS_NODEV,
   MS_NOSUID,
 } from '@hearth/linux';
+import { LIBRARY_PATH } from '@hearth/protocol';
 import { type InitConfig, RUNTIMES } from '../instance.ts';
 import { writeEtc } from './etc.ts';
 
@@ -58,6 +59,8 @@ export function buildRoot({ stage, uid, parts, socket, volumes, disk, cgroups }:
     bindMount(join(parts.modules, name), directory(`opt/hearth/node_modules/${name}`), READ_ONLY);
   }
   for (const name of ['tmp', 'run/hearth/netns', 'run/hearth/root']) fs.chownSync(directory(name), uid, uid);
+  // A loader never looks again where there was no directory when its process started; zygotes look here for what functions bring.
+  for (const path of LIBRARY_PATH) if (/^\/(var|opt)\//.test(path)) directory(path);
   directory('run/hearth/server');
   bindMount(socket, file('run/hearth/server/sock'));
   // Volumes that the spawner mounts later arrive here, because the copy is a slave of the machine's side.

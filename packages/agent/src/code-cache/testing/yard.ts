@@ -48,7 +48,7 @@ export class Yard implements Disposable {
 }
 
 /** Kind, permissions and content of all below a directory, by path. */
-function treeOf(directory: string, prefix = ''): Record<string, string> {
+export function treeOf(directory: string, prefix = ''): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of fs.readdirSync(directory)) {
     const path = join(directory, name);

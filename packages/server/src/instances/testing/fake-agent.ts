@@ -10,7 +10,16 @@ import {
   INLINE_BODY,
   Kind,
 } from '@hearth/protocol';
-import type { FromAgent, FunctionSpec, Hello, InitMessage, InvokeMeta, SandboxExit, ToAgent } from '@hearth/protocol';
+import type {
+  CodeRef,
+  FromAgent,
+  FunctionSpec,
+  Hello,
+  InitMessage,
+  InvokeMeta,
+  SandboxExit,
+  ToAgent,
+} from '@hearth/protocol';
 
 /** Code that begins with `broken` can't be unpacked. */
 const NO_ZIP = 'it is no zip file';
@@ -254,17 +263,25 @@ export class FakeAgent {
     this.#refill();
   }
 
-  /** Fetches the code and checks its hash; why it can't be used, if that is so. */
-  async #code(spec: FunctionSpec): Promise<string | undefined> {
-    const { sha256 } = spec.code;
-    const coming = this.#cache.get(sha256) ?? this.#fetch(spec);
+  /** Fetches code and layers and checks their hashes; why they can't be used, if that is so. */
+  async #code({ account, code, layers = [] }: FunctionSpec): Promise<string | undefined> {
+    for (const archive of [code, ...layers]) {
+      const failure = await this.#archive(account, archive);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  }
+
+  async #archive(account: string, archive: CodeRef): Promise<string | undefined> {
+    const { sha256 } = archive;
+    const coming = this.#cache.get(sha256) ?? this.#fetch(account, archive);
     this.#cache.set(sha256, coming);
     const failure = await coming;
     if (failure !== undefined) this.#cache.delete(sha256);
     return failure;
   }
 
-  async #fetch({ account, code }: FunctionSpec): Promise<string | undefined> {
+  async #fetch(account: string, code: CodeRef): Promise<string | undefined> {
     const stream = ++this.#sequence;
     const parts: Buffer[] = [];
     const failure = await new Promise<string | undefined>((resolve) => {
