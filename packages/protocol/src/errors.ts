@@ -35,8 +35,8 @@ export const ERRORS = {
   CodeStorageExceededException: {
     status: 400,
     fault: 'caller',
-    meaning: 'The code of all functions of the account in this region would exceed 75 GB.',
-    cure: 'Delete functions that are no longer needed.',
+    meaning: 'The code of all functions and layers of the account in this region would exceed 75 GB.',
+    cure: 'Delete functions and layer versions that are no longer needed.',
   },
   ExpiredTokenException: {
     status: 403,
@@ -93,12 +93,19 @@ export const ERRORS = {
     meaning: 'The operation, or the way it was asked for, exists on AWS but not in Hearth yet.',
     cure: 'The message names what is missing and, where there is one, another way.',
   },
+  PolicyLengthExceededException: {
+    status: 400,
+    fault: 'caller',
+    meaning: 'The policy of a layer version would be longer than 20 KB.',
+    cure: 'Remove statements that are no longer needed, or allow all accounts with one.',
+  },
   PreconditionFailedException: {
     status: 412,
     fault: 'caller',
     meaning:
-      'The RevisionId sent is not the current one: someone else has changed the function, its alias or its policy.',
-    cure: 'Read the function again and repeat the change with its current RevisionId.',
+      'The RevisionId sent is not the current one: someone else has changed the function, its alias, its policy or the ' +
+      "layer version's.",
+    cure: 'Read it again and repeat the change with its current RevisionId.',
   },
   RequestEntityTooLargeException: {
     status: 413,
@@ -128,14 +135,14 @@ export const ERRORS = {
     status: 409,
     fault: 'caller',
     meaning:
-      'The function or alias exists already, another change of the function is under way, or an alias still points to ' +
-      'the version that is to be deleted.',
+      'The function, alias or statement exists already, another change is under way, or an alias still points to the ' +
+      'version that is to be deleted.',
     cure: "Choose another name; wait with the SDK's functionUpdatedV2 waiter and try again; or move the alias first.",
   },
   ResourceNotFoundException: {
     status: 404,
     fault: 'caller',
-    meaning: 'There is no such function, version, alias or record for this account in this region.',
+    meaning: 'There is no such function, version, alias, layer, policy or record for this account in this region.',
     cure: 'Check the name, the region and the account of the credentials; `hearth ls` lists what there is.',
   },
   ResourceNotReadyException: {

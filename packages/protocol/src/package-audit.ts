@@ -60,6 +60,11 @@ export class PackageAudit {
     return this.#entries;
   }
 
+  /** Bytes of the files so far, unzipped. */
+  get unpacked(): number {
+    return this.#unpacked;
+  }
+
   /** Call it before the directory is read. @param count what the archive says of itself. */
   expect(count: number): void {
     if (count > MAX_PACKAGE_ENTRIES) throw new PackageError(`the archive has more than ${MAX_PACKAGE_ENTRIES} entries`);

@@ -258,13 +258,7 @@ async function answerAll(bench: Bench): Promise<void> {
 
 test('V16: layers are merged in order; each is fetched once, whatever lists it is in and however many ask', async () => {
   using bench = new Bench();
-  const lists = [
-    [FIRST, SECOND],
-    [SECOND, FIRST],
-    [FIRST, SECOND],
-    [FIRST, SECOND, THIRD],
-    [SECOND],
-  ];
+  const lists = [[FIRST, SECOND], [SECOND, FIRST], [FIRST, SECOND], [FIRST, SECOND, THIRD], [SECOND]];
   const coming = Promise.all(lists.map((layers) => bench.cache.getLayers(ACCOUNT, layers)));
   assert.deepEqual(
     bench.asked.map(({ sha256 }) => sha256),
@@ -313,25 +307,24 @@ test('merged layers stay while they are held, and go with all that they are made
 
 test('a function holds its code and its layers, or neither; the fault of a layer is told as such', async () => {
   using bench = new Bench(1);
-  const archive = Buffer.from('no zip file');
-  for (const [broken, because] of [
+  for (const [faulty, because] of [
     ['code', /^(?!in a layer).*not a zip file/i],
     ['layer', /^in a layer: .*not a zip file/i],
   ] as const) {
     const packages = { account: ACCOUNT, code: refTo(ARCHIVE), layers: [FIRST, SECOND] };
-    if (broken === 'code') packages.code = refTo(archive);
-    else packages.layers[1] = refTo(archive);
+    if (faulty === 'code') packages.code = refTo(broken);
+    else packages.layers[1] = refTo(broken);
     const failed = assert.rejects(holdFiles(bench.cache, packages), (error) => {
       assert.ok(error instanceof PackageError);
       assert.match(error.message, because);
       return true;
     });
     for (const { sha256, sink } of bench.asked.splice(0)) {
-      await sink.write([archive, ARCHIVE, ...LAYERS].find((bytes) => refTo(bytes).sha256 === sha256)!);
+      await sink.write([broken, ARCHIVE, ...LAYERS].find((bytes) => refTo(bytes).sha256 === sha256)!);
     }
     await failed;
     assert.equal(hasFiles(bench.cache, packages), false);
-    assert.ok(![packages.code, ...packages.layers].some(({ sha256 }) => bench.cache.has(sha256)), broken);
+    assert.ok(![packages.code, ...packages.layers].some(({ sha256 }) => bench.cache.has(sha256)), faulty);
   }
   const packages = { account: ACCOUNT, code: FIRST, layers: [FIRST, THIRD] };
   const coming = holdFiles(bench.cache, packages);

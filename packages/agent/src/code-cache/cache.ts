@@ -1,5 +1,5 @@
 /** Code and layers that the instance's account uses, unpacked, by the hash of the archive (rows L4, L12, V16, X10). */
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -232,5 +232,6 @@ export class CodeCache {
 /** What layers that are merged in this order are known by, also as a file's name. */
 function keyOf(layers: readonly CodeRef[]): string {
   if (layers.length === 1) return layers[0]!.sha256;
-  return `layers-${hash('sha256', layers.map(({ sha256 }) => sha256).join(' '))}`;
+  const list = createHash('sha256').update(layers.map(({ sha256 }) => sha256).join(' '));
+  return `layers-${list.digest('hex')}`;
 }

@@ -15,7 +15,9 @@ async function merged(...layers: TestEntry[][]): Promise<{ tree: Record<string, 
   using stack = new DisposableStack();
   for (const entries of layers) {
     const yard = stack.use(new Yard());
-    await yard.unpack(entries.map((entry) => ({ ...entry, data: String(entry.data).replace('OUTSIDE', last.outside) })));
+    await yard.unpack(
+      entries.map((entry) => ({ ...entry, data: String(entry.data).replace('OUTSIDE', last.outside) })),
+    );
     sources.push(yard.target);
   }
   const before = sources.map((source) => treeOf(source));

@@ -16,7 +16,7 @@ export interface CollectorOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Counts which functions use which code, and deletes code that none uses any more. */
+/** Counts the uses of code by functions and layers, and deletes code that none uses any more. */
 export class CodeCollector implements AsyncDisposable {
   readonly #blobs: BlobStore;
   readonly #options: CollectorOptions;
@@ -53,12 +53,19 @@ export class CodeCollector implements AsyncDisposable {
     }
   }
 
-  retain(sha256: string): void {
-    this.#uses.set(sha256, (this.#uses.get(sha256) ?? 0) + 1);
-    this.#unused.delete(sha256);
+  /** Counts one more use of each of these. */
+  retain(...hashes: readonly string[]): void {
+    for (const sha256 of hashes) {
+      this.#uses.set(sha256, (this.#uses.get(sha256) ?? 0) + 1);
+      this.#unused.delete(sha256);
+    }
   }
 
-  release(sha256: string): void {
+  release(...hashes: readonly string[]): void {
+    for (const sha256 of hashes) this.#release(sha256);
+  }
+
+  #release(sha256: string): void {
     const uses = (this.#uses.get(sha256) ?? 1) - 1;
     if (uses > 0) {
       this.#uses.set(sha256, uses);

@@ -89,6 +89,9 @@ export function listedConfiguration(
     EphemeralStorage: { Size: settings.ephemeralStorage },
     SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
     LoggingConfig: loggingConfig(settings.logGroup, settings.jsonLogs),
+    ...(settings.layers === undefined
+      ? {}
+      : { Layers: settings.layers.map(({ arn: Arn, size: CodeSize }) => ({ Arn, CodeSize })) }),
   };
 }
 
@@ -113,6 +116,7 @@ export function functionSpec(record: FunctionRecord | VersionRecord): FunctionSp
     ephemeralStorageMb: settings.ephemeralStorage,
     environment: settings.environment,
     code: record.code,
+    ...(settings.layers === undefined ? {} : { layers: settings.layers.map(({ sha256, size }) => ({ sha256, size })) }),
     logGroup: settings.logGroup,
     runtimeVersionArn: runtimeVersionArn(record),
     ...(settings.jsonLogs === undefined ? {} : { jsonLogs: settings.jsonLogs }),

@@ -1,6 +1,7 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import { functionSpec } from './configuration.ts';
-import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
+import { archivesOf } from './function-record.ts';
+import type { FunctionId, FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
 
 /** A published version in memory. */
 export interface VersionEntry {
@@ -35,7 +36,7 @@ interface Tenant {
 /** All functions in memory, so that finding one never waits for storage. */
 export class FunctionIndex {
   readonly #tenants = new Map<string, Tenant>();
-  /** Hashes of code that functions of an account have or had. */
+  /** Hashes of code and layers that functions of an account have or had. */
   readonly #codes = new Map<string, Set<string>>();
 
   get({ account, region, name }: FunctionId): Entry | undefined {
@@ -57,7 +58,7 @@ export class FunctionIndex {
     const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
     const entry = { record, spec, versions: old?.versions ?? new Map<number, VersionEntry>() };
     tenant.byName.set(record.name, entry);
-    this.#codesOf(record.account).add(record.code.sha256);
+    this.#remember(record);
     return entry;
   }
 
@@ -67,7 +68,7 @@ export class FunctionIndex {
     const entry = { record, spec: functionSpec(record) };
     tenant.byName.get(record.name)!.versions.set(record.version, entry);
     tenant.codeBytes += record.code.size;
-    this.#codesOf(record.account).add(record.code.sha256);
+    this.#remember(record);
     return entry;
   }
 
@@ -81,7 +82,7 @@ export class FunctionIndex {
     return false;
   }
 
-  /** Whether some function of the account has or had this code. */
+  /** Whether some function of the account has or had this code or layer. */
   ownsCode(account: string, sha256: string): boolean {
     return this.#codes.get(account)?.has(sha256) ?? false;
   }
@@ -111,10 +112,10 @@ export class FunctionIndex {
     for (let i = placeOf(first, sorted); i < sorted.length; i++) yield byName.get(sorted[i]!)!;
   }
 
-  #codesOf(account: string): Set<string> {
-    let codes = this.#codes.get(account);
-    if (codes === undefined) this.#codes.set(account, (codes = new Set()));
-    return codes;
+  #remember(record: RunnableRecord): void {
+    let codes = this.#codes.get(record.account);
+    if (codes === undefined) this.#codes.set(record.account, (codes = new Set()));
+    for (const sha256 of archivesOf(record)) codes.add(sha256);
   }
 
   usage(account: string, region: string): { functions: number; codeBytes: number; reserved: number } {

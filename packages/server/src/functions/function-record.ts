@@ -1,5 +1,6 @@
 import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
 import type { UrlRecord } from './url-record.ts';
+import type { LayerRef } from './layers/layer-record.ts';
 
 /** Which function: there is one per account, region and name. */
 export interface FunctionId {
@@ -29,6 +30,8 @@ export interface FunctionSettings {
   readonly jsonLogs?: JsonLogs;
   /** ARN of the queue or topic for events that failed; kept for when asynchronous invocations are served. */
   readonly deadLetterTarget?: string;
+  /** In the order in which they are merged; present where there is one at least. */
+  readonly layers?: readonly LayerRef[];
 }
 
 /** What `$LATEST` and each published version have of their own: all that running one depends on. */
@@ -77,6 +80,15 @@ export interface VersionRecord extends RunnableRecord {
   readonly version: number;
   /** Of the version; that in the settings is the function's at the time. */
   readonly description: string;
+}
+
+/** Hashes of the archives that running it takes: of its code and of its layers. */
+export function archivesOf(record: RunnableRecord): string[] {
+  return [record.code.sha256, ...layerArchivesOf(record)];
+}
+
+export function layerArchivesOf({ settings: { layers = [] } }: RunnableRecord): string[] {
+  return layers.map(({ sha256 }) => sha256);
 }
 
 /** As the API names it: `$LATEST` or a number. */

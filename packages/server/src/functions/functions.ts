@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type {
   CreateFunctionRequest,
   FunctionConfiguration,
@@ -18,6 +19,9 @@ import { configuration } from './configuration.ts';
 import { listFunctions } from './function-list.ts';
 import { locate, qualifiedArn } from './function-name.ts';
 import type { FunctionRecord } from './function-record.ts';
+import { checkCombinedSize, layersOf } from './layers/function-layers.ts';
+import { Layers } from './layers/layers.ts';
+import type { LayerStore } from './layers/ports.ts';
 import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
 import type { Page, PageRequest } from './paging.ts';
@@ -34,6 +38,7 @@ import { FunctionUrls } from './urls.ts';
 import { publishedAs, Versions } from './versions.ts';
 
 export interface FunctionsOptions extends RegistryOptions {
+  readonly layers: LayerStore;
   readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
@@ -60,6 +65,7 @@ export interface Resolution {
 export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDisposable {
   readonly versions: Versions;
   readonly aliases: Aliases;
+  readonly layers: Layers;
   readonly concurrency: ReservedConcurrency;
   readonly tags: Tagging;
   readonly urls: FunctionUrls;
@@ -69,7 +75,8 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   private constructor(options: FunctionsOptions) {
     super();
     this.#options = options;
-    this.#registry = new Registry(options, this);
+    this.#registry = new Registry(options, this, (owner) => this.layers.codeBytes(owner));
+    this.layers = new Layers({ store: options.layers, registry: this.#registry, now: options.now });
     this.versions = new Versions({ registry: this.#registry, ...options });
     this.aliases = new Aliases(this.#registry, this);
     this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
@@ -77,9 +84,10 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     this.urls = new FunctionUrls(this.#registry, this, options.now);
   }
 
-  /** Loads all functions, and deletes code that belongs to none. The stores stay the caller's to dispose. */
+  /** Loads all functions and layers, and deletes code that belongs to none. The stores stay the caller's to dispose. */
   static async open(options: FunctionsOptions): Promise<Functions> {
     const functions = new Functions(options);
+    await functions.layers.load();
     await functions.#registry.load();
     functions.urls.load();
     return functions;
@@ -113,14 +121,15 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
           `Member must have length less than or equal to ${LIMITS.name}`,
       );
     }
-    const settings = newSettings(id.name, request);
+    const layers = layersOf(this.layers, caller, request.Layers ?? []);
+    const settings = newSettings(id.name, request, layers);
     const architecture = chooseArchitecture(this.#options.architectures, request.Architectures);
     const tags = addTags({}, request.Tags ?? {});
     const zip = codeBytes(request.Code ?? {});
     const exists = () => new ApiError('ResourceConflictException', `Function already exist: ${id.name}`);
     if (this.#registry.index.get(id) !== undefined) throw exists();
     const create = async (): Promise<FunctionConfiguration> => {
-      await checkPackage(zip);
+      checkCombinedSize(await checkPackage(zip), layers);
       this.#registry.checkStorage(id, zip.length * (request.Publish === true ? 2 : 1));
       const code = await this.#registry.code.store(zip);
       const made: FunctionRecord = {
@@ -147,7 +156,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
         request.Architectures === undefined
           ? old.architecture
           : chooseArchitecture(this.#options.architectures, request.Architectures);
-      await checkPackage(zip);
+      checkCombinedSize(await checkPackage(zip), old.settings.layers ?? []);
       this.#registry.checkStorage(old, zip.length * (request.Publish === true ? 2 : 1) - old.code.size);
       if (request.DryRun === true) {
         const code = { sha256: hash('sha256', zip), size: zip.length };
@@ -162,8 +171,10 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   }
 
   updateConfiguration(caller: Caller, request: UpdateFunctionConfigurationRequest): Promise<FunctionConfiguration> {
-    return this.#change(caller, request, 'UpdateFunctionConfiguration', (old) => {
-      const changed = this.#revised({ ...old, settings: mergeSettings(old.settings, request) });
+    return this.#change(caller, request, 'UpdateFunctionConfiguration', async (old) => {
+      const layers = request.Layers && layersOf(this.layers, caller, request.Layers);
+      const changed = this.#revised({ ...old, settings: mergeSettings(old.settings, request, layers) });
+      if (layers !== undefined && layers.length > 0) checkCombinedSize(await this.#unzippedSize(old.code), layers);
       return this.#save(changed, 'updating');
     });
   }
@@ -206,24 +217,29 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     return listFunctions((first) => this.#registry.index.from(account, region, first), request);
   }
 
-  /** Whether an account has a function in any region. */
+  /** Whether an account has a function or a layer in any region. */
   hasAny(account: string): boolean {
-    return this.#registry.index.hasAny(account);
+    return this.#registry.index.hasAny(account) || this.layers.hasAny(account);
   }
 
   /** What the caller's account has in this region, and what its functions without reserved concurrency share. */
   usage(caller: Caller): { functions: number; codeBytes: number; concurrency: number; unreserved: number } {
     const { reserved, ...usage } = this.#registry.index.usage(caller.account, caller.region);
     const concurrency = this.#options.concurrency(caller.account);
-    return { ...usage, concurrency, unreserved: this.concurrency.unreserved(caller.account, reserved) };
+    return {
+      ...usage,
+      codeBytes: this.#registry.codeBytes(caller),
+      concurrency,
+      unreserved: this.concurrency.unreserved(caller.account, reserved),
+    };
   }
 
-  /** The bytes of some code, by the hex SHA-256 of its zip file. */
+  /** The bytes of some code or layer, by the hex SHA-256 of its zip file. */
   openCode(sha256: string): Promise<{ size: number; stream: Readable } | undefined> {
     return this.#options.blobs.open(sha256);
   }
 
-  /** The zip file with this hash for an agent of the account's; undefined where the account never had it. */
+  /** The zip file with this hash for an agent of the account's; undefined where no function of the account ever had it. */
   readCode(account: string, sha256: string): Readable | undefined {
     if (!this.#registry.index.ownsCode(account, sha256)) return undefined;
     return Readable.from(this.#readBlob(sha256), { objectMode: false });
@@ -233,6 +249,11 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     const blob = await this.openCode(sha256);
     if (blob === undefined) throw new Error(`code ${sha256} is not in the store any more`);
     yield* blob.stream as AsyncIterable<Buffer>;
+  }
+
+  /** Bytes of all files of code that is stored. */
+  async #unzippedSize({ sha256 }: CodeRef): Promise<number> {
+    return checkPackage(await buffer(this.#readBlob(sha256)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ export const LIMITS = {
   codeSizeZipped: 50 * 1024 * 1024,
   /** Bytes of a deployment package, unzipped. */
   codeSizeUnzipped: MAX_UNZIPPED_BYTES,
-  /** Bytes of all code of an account in a region: 75 GB. */
+  /** Bytes of all code and layers of an account in a region: 75 GB. */
   totalCodeSize: 75 * 1024 * 1024 * 1024,
   /** Bytes of all environment variables together, as JSON. */
   environment: 4 * 1024,
@@ -26,6 +26,10 @@ export const LIMITS = {
   name: 64,
   /** What reservations leave of an account's concurrency at least. */
   unreservedConcurrency: 100,
-  /** Functions in one page of a list. */
+  /** Layers of one function. */
+  layers: 5,
+  /** Bytes of a resource's policy. */
+  policy: 20 * 1024,
+  /** Items in one page of a list. */
   page: 50,
 } as const;

@@ -3,13 +3,14 @@ import { fromBuffer } from 'yauzl';
 import { LIMITS } from './limits.ts';
 
 /**
- * Checks a deployment package by its directory, without unpacking it: that it is a zip file of which each entry can be
+ * Checks a deployment package or a layer by its directory, without unpacking it: that it is a zip file of which each entry can be
  * unpacked, that its paths stay inside, and that it would not unpack to more than 250 MB. The directory may lie; whoever
  * unpacks counts again.
  *
+ * @returns bytes of all its files, unzipped.
  * @throws ApiError InvalidParameterValueException, with AWS's texts where there are such.
  */
-export async function checkPackage(zip: Buffer): Promise<void> {
+export async function checkPackage(zip: Buffer): Promise<number> {
   if (zip.length === 0) throw invalid('Uploaded file must be a non-empty zip');
   if (zip.length > LIMITS.codeSizeZipped) {
     throw invalid(`Zipped size must be smaller than ${LIMITS.codeSizeZipped} bytes`);
@@ -25,6 +26,7 @@ export async function checkPackage(zip: Buffer): Promise<void> {
     throw invalid(`Could not unzip uploaded file. Please check your file, then try to upload again.${reason}`, error);
   }
   if (audit.entries === 0) throw invalid('Uploaded file must be a non-empty zip');
+  return audit.unpacked;
 }
 
 function readDirectory(zip: Buffer, audit: PackageAudit): Promise<void> {

@@ -7,6 +7,7 @@ import type { CollectorOptions } from './code-collector.ts';
 import { FunctionIndex } from './function-index.ts';
 import type { Entry, VersionEntry } from './function-index.ts';
 import { functionArn, locate, qualifiedArn } from './function-name.ts';
+import { archivesOf, layerArchivesOf } from './function-record.ts';
 import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import type { BlobStore, MetadataStore } from './ports.ts';
@@ -49,25 +50,28 @@ export class Registry implements AsyncDisposable {
   readonly code: CodeCollector;
   readonly #metadata: MetadataStore;
   readonly #events: EventEmitter<FunctionsEvents>;
+  readonly #layerBytes: (owner: Caller) => number;
   /** By ARN of functions that are being changed: resolves when that change is done or has failed. */
   readonly #changing = new Map<string, Promise<void>>();
 
-  constructor(options: RegistryOptions, events: EventEmitter<FunctionsEvents>) {
+  /** @param layerBytes of an account in a region: they share the limit with code. */
+  constructor(options: RegistryOptions, events: EventEmitter<FunctionsEvents>, layerBytes: (owner: Caller) => number) {
     this.#metadata = options.metadata;
     this.#events = events;
+    this.#layerBytes = layerBytes;
     this.code = new CodeCollector(options.blobs, options);
   }
 
-  /** Loads all functions, and deletes code that belongs to none. */
+  /** Loads all functions, and deletes code that belongs to none and to no layer that was loaded before. */
   async load(): Promise<void> {
     const { functions, versions } = await this.#metadata.all();
     for (const record of functions) {
       this.index.set(record);
-      this.code.retain(record.code.sha256);
+      this.code.retain(...archivesOf(record));
     }
     for (const record of versions.sort((a, b) => a.version - b.version)) {
       this.index.addVersion(record);
-      this.code.retain(record.code.sha256);
+      this.code.retain(...archivesOf(record));
     }
     await this.code.deleteOrphans();
   }
@@ -154,16 +158,20 @@ export class Registry implements AsyncDisposable {
     record: FunctionRecord,
     made: { code?: string | undefined; version?: VersionRecord | undefined } = {},
   ): Promise<Entry> {
+    const layers = layerArchivesOf(record);
+    this.code.retain(...layers);
     try {
       await this.#metadata.put(record, made.version);
     } catch (error) {
       if (made.code !== undefined) this.code.release(made.code);
+      this.code.release(...layers);
       throw error;
     }
     const old = this.index.get(record);
+    if (old !== undefined) this.code.release(...layerArchivesOf(old.record));
     const next = this.index.set(record);
     if (made.version !== undefined) {
-      this.code.retain(made.version.code.sha256);
+      this.code.retain(...archivesOf(made.version));
       this.index.addVersion(made.version);
     }
     if (old !== undefined && old.spec !== next.spec) this.#events.emit('changed', old.spec, next.spec);
@@ -174,9 +182,9 @@ export class Registry implements AsyncDisposable {
     const { record, spec, versions } = entry;
     await this.#metadata.delete(record);
     this.index.delete(record);
-    this.code.release(record.code.sha256);
+    this.code.release(...archivesOf(record));
     for (const version of versions.values()) {
-      this.code.release(version.record.code.sha256);
+      this.code.release(...archivesOf(version.record));
       this.#events.emit('versionDeleted', version.spec);
     }
     this.#events.emit('deleted', spec);
@@ -185,13 +193,18 @@ export class Registry implements AsyncDisposable {
   async deleteVersion({ record, spec }: VersionEntry): Promise<void> {
     await this.#metadata.deleteVersion(record, record.version);
     this.index.deleteVersion(record);
-    this.code.release(record.code.sha256);
+    this.code.release(...archivesOf(record));
     this.#events.emit('versionDeleted', spec);
   }
 
+  /** Bytes of all code and layers of an account in a region. */
+  codeBytes(owner: Caller): number {
+    return this.index.usage(owner.account, owner.region).codeBytes + this.#layerBytes(owner);
+  }
+
   /** @throws ApiError CodeStorageExceededException where an account would have so many bytes of code more than it may. */
-  checkStorage({ account, region }: FunctionId, more: number): void {
-    if (this.index.usage(account, region).codeBytes + more > LIMITS.totalCodeSize) {
+  checkStorage(owner: Caller, more: number): void {
+    if (this.codeBytes(owner) + more > LIMITS.totalCodeSize) {
       throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
     }
   }

@@ -5,6 +5,7 @@ import { checkEnvironment } from './environment.ts';
 import type { FunctionSettings } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import { mergeLogging } from './logging.ts';
+import type { LayerRef } from './layers/layer-record.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /**
@@ -14,7 +15,11 @@ import { refuseUnsupported } from './unsupported.ts';
  *
  * @throws ApiError InvalidParameterValueException
  */
-export function newSettings(name: string, request: CreateFunctionRequest): FunctionSettings {
+export function newSettings(
+  name: string,
+  request: CreateFunctionRequest,
+  layers?: readonly LayerRef[],
+): FunctionSettings {
   if (!request.Runtime || !request.Handler) {
     throw new ApiError(
       'InvalidParameterValueException',
@@ -36,17 +41,20 @@ export function newSettings(name: string, request: CreateFunctionRequest): Funct
       logGroup: `/aws/lambda/${name}`,
     },
     request,
+    layers,
   );
 }
 
 /**
  * `settings` with what a request changes of them.
  *
+ * @param layers what the request's Layers stand for; undefined where it has none and leaves them as they are.
  * @throws ApiError InvalidParameterValueException
  */
 export function mergeSettings(
   settings: FunctionSettings,
   request: CreateFunctionRequest | UpdateFunctionConfigurationRequest,
+  layers: readonly LayerRef[] | undefined = settings.layers,
 ): FunctionSettings {
   refuseUnsupported(request);
   if (request.MemorySize !== undefined) atMost('MemorySize', request.MemorySize, LIMITS.memorySize);
@@ -57,7 +65,7 @@ export function mergeSettings(
   if (environment !== undefined) checkEnvironment(environment);
   const target =
     request.DeadLetterConfig === undefined ? settings.deadLetterTarget : request.DeadLetterConfig.TargetArn;
-  const { deadLetterTarget: _, jsonLogs: before, ...rest } = settings;
+  const { deadLetterTarget: _, jsonLogs: before, layers: __, ...rest } = settings;
   const jsonLogs = mergeLogging(before, request.LoggingConfig);
   return {
     ...rest,
@@ -75,6 +83,7 @@ export function mergeSettings(
     ...(request.LoggingConfig?.LogGroup === undefined ? {} : { logGroup: request.LoggingConfig.LogGroup }),
     ...(jsonLogs === undefined ? {} : { jsonLogs }),
     ...(target === undefined || target === '' ? {} : { deadLetterTarget: target }),
+    ...(layers === undefined || layers.length === 0 ? {} : { layers }),
   };
 }
 

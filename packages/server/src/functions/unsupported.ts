@@ -6,7 +6,6 @@ type Request = Partial<CreateFunctionRequest & UpdateFunctionConfigurationReques
 /** What a request may ask for that would change how the function runs, and Hearth doesn't do yet. */
 const ASKED: readonly (readonly [string, (request: Request) => boolean])[] = [
   ['PublishTo', (request) => request.PublishTo !== undefined],
-  ['Layers', (request) => (request.Layers ?? []).length > 0],
   ['FileSystemConfigs', (request) => (request.FileSystemConfigs ?? []).length > 0],
   ['VpcConfig', ({ VpcConfig: vpc }) => (vpc?.SubnetIds ?? []).length > 0 || (vpc?.SecurityGroupIds ?? []).length > 0],
   ['PackageType Image', (request) => request.PackageType === 'Image'],

@@ -8,7 +8,7 @@ export const CODE_PATH = '/_hearth/code/';
 const LIFETIME = 600;
 
 /**
- * Links that download a function's code with no credentials. Nobody can guess one: it carries a signature by a key
+ * Links that download the code of a function or a layer version with no credentials. Nobody can guess one: it carries a signature by a key
  * that is made anew whenever the server starts.
  */
 export class CodeLinks {
@@ -37,10 +37,16 @@ export class CodeLinks {
     const given = Buffer.from(query.get('signature') ?? '');
     const right = Buffer.from(this.#sign(sha256, expires));
     if (given.length !== right.length || !timingSafeEqual(given, right)) {
-      throw new ApiError('AccessDeniedException', 'The link to the code is not valid. Hint: call GetFunction again.');
+      throw new ApiError(
+        'AccessDeniedException',
+        'The link to the code is not valid. Hint: call GetFunction or GetLayerVersion again.',
+      );
     }
     if (expires * 1000 < this.#now()) {
-      throw new ApiError('AccessDeniedException', 'The link to the code has expired. Hint: call GetFunction again.');
+      throw new ApiError(
+        'AccessDeniedException',
+        'The link to the code has expired. Hint: call GetFunction or GetLayerVersion again.',
+      );
     }
     return sha256;
   }

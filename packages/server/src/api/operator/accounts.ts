@@ -77,7 +77,7 @@ export class AccountEndpoints {
         if (this.#functions.hasAny(id)) {
           throw new ApiError(
             'ResourceConflictException',
-            `Account ${id} still has functions. Hint: delete them with a key of the account:  hearth rm NAME`,
+            `Account ${id} still has functions or layers. Hint: delete them with a key of the account:  hearth rm NAME, aws lambda delete-layer-version`,
           );
         }
         await this.#accounts.delete(id);

@@ -1,25 +1,34 @@
 import type { AnyHandler } from '../../service.ts';
 import type { Context } from './operation.ts';
+import { addLayerVersionPermission } from './add-layer-version-permission.ts';
 import { createAlias } from './create-alias.ts';
 import { createFunction } from './create-function.ts';
-import { deleteAlias } from './delete-alias.ts';
 import { createFunctionUrlConfig } from './create-function-url-config.ts';
+import { deleteAlias } from './delete-alias.ts';
 import { deleteFunction } from './delete-function.ts';
 import { deleteFunctionConcurrency } from './delete-function-concurrency.ts';
 import { deleteFunctionUrlConfig } from './delete-function-url-config.ts';
+import { deleteLayerVersion } from './delete-layer-version.ts';
 import { getAccountSettings } from './get-account-settings.ts';
 import { getAlias } from './get-alias.ts';
 import { getFunction } from './get-function.ts';
 import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
-import { listAliases } from './list-aliases.ts';
 import { getFunctionUrlConfig } from './get-function-url-config.ts';
+import { getLayerVersion } from './get-layer-version.ts';
+import { getLayerVersionByArn } from './get-layer-version-by-arn.ts';
+import { getLayerVersionPolicy } from './get-layer-version-policy.ts';
+import { listAliases } from './list-aliases.ts';
 import { listFunctionUrlConfigs } from './list-function-url-configs.ts';
 import { listFunctions } from './list-functions.ts';
+import { listLayerVersions } from './list-layer-versions.ts';
+import { listLayers } from './list-layers.ts';
 import { listTags } from './list-tags.ts';
 import { listVersionsByFunction } from './list-versions-by-function.ts';
+import { publishLayerVersion } from './publish-layer-version.ts';
 import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
+import { removeLayerVersionPermission } from './remove-layer-version-permission.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
@@ -29,26 +38,35 @@ import { updateFunctionUrlConfig } from './update-function-url-config.ts';
 
 /** The operations that are built, by name. Invoke has its own way (../invoke.ts); any other is answered 501. */
 export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string, AnyHandler<Context>>([
+  ['AddLayerVersionPermission', addLayerVersionPermission],
   ['CreateAlias', createAlias],
   ['CreateFunction', createFunction],
-  ['DeleteAlias', deleteAlias],
   ['CreateFunctionUrlConfig', createFunctionUrlConfig],
+  ['DeleteAlias', deleteAlias],
   ['DeleteFunction', deleteFunction],
   ['DeleteFunctionConcurrency', deleteFunctionConcurrency],
   ['DeleteFunctionUrlConfig', deleteFunctionUrlConfig],
+  ['DeleteLayerVersion', deleteLayerVersion],
   ['GetAccountSettings', getAccountSettings],
   ['GetAlias', getAlias],
   ['GetFunction', getFunction],
   ['GetFunctionConcurrency', getFunctionConcurrency],
   ['GetFunctionConfiguration', getFunctionConfiguration],
-  ['ListAliases', listAliases],
   ['GetFunctionUrlConfig', getFunctionUrlConfig],
+  ['GetLayerVersion', getLayerVersion],
+  ['GetLayerVersionByArn', getLayerVersionByArn],
+  ['GetLayerVersionPolicy', getLayerVersionPolicy],
+  ['ListAliases', listAliases],
   ['ListFunctionUrlConfigs', listFunctionUrlConfigs],
   ['ListFunctions', listFunctions],
+  ['ListLayerVersions', listLayerVersions],
+  ['ListLayers', listLayers],
   ['ListTags', listTags],
   ['ListVersionsByFunction', listVersionsByFunction],
+  ['PublishLayerVersion', publishLayerVersion],
   ['PublishVersion', publishVersion],
   ['PutFunctionConcurrency', putFunctionConcurrency],
+  ['RemoveLayerVersionPermission', removeLayerVersionPermission],
   ['TagResource', tagResource],
   ['UntagResource', untagResource],
   ['UpdateAlias', updateAlias],

@@ -42,8 +42,10 @@ function readPayload(member: Member, body: RequestBody): unknown {
 /** A member of the path, the query or the headers, where everything is text. */
 function readText(member: Member, { labels, query, headers }: RequestParts): unknown {
   switch (member.location) {
-    case 'label':
-      return labels.get(member.wireName);
+    case 'label': {
+      const value = labels.get(member.wireName);
+      return value === undefined ? undefined : fromText(member, value);
+    }
     case 'header': {
       const value = headers[member.wireName];
       return value === undefined ? undefined : fromText(member, String(value));
