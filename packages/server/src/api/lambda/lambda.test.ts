@@ -386,7 +386,6 @@ test('values that only the service can judge are refused in the words of AWS', a
   await bad({ Code: { ZipFile: await zipOf({}) } }, /^Uploaded file must be a non-empty zip$/);
   await bad({ Code: {} }, /^Please provide a source for function code\.$/);
   await bad({ Code: { S3Bucket: 'bucket', S3Key: 'k' } }, /^Code from S3 .* is not supported by Hearth yet/);
-  await bad({ Layers: ['arn:aws:lambda:us-east-1:000000000000:layer:l:1'] }, /^Layers is not supported by Hearth yet/);
   await bad({ Architectures: ['arm64'] }, /this machine runs x86_64 only/);
 });
 
