@@ -8,7 +8,15 @@ import { duplexPair } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeCredit, encodeFrame, encodeJson, HEADER_BYTES, INITIAL_CREDIT, Kind } from '@hearth/protocol';
+import {
+  encodeCredit,
+  encodeFrame,
+  encodeJson,
+  HEADER_BYTES,
+  INITIAL_CREDIT,
+  Kind,
+  MAX_CONTENT_TYPE,
+} from '@hearth/protocol';
 import { settled } from '../invoke/testing/test-fleet.ts';
 import { SafeSandbox } from './safe-sandbox.ts';
 import type { InvocationListener } from './safe-sandbox.ts';
@@ -193,6 +201,11 @@ test('closing is idempotent and silences both sides', async () => {
   assert.deepEqual(subject.heard, ['initialised', 'closed: first']);
 });
 
+/** Frames of the first invocation, in one piece. */
+function frames(...list: readonly (readonly [Kind, string])[]): Buffer {
+  return Buffer.concat(list.map(([kind, payload]) => encodeFrame(kind, 1, payload)));
+}
+
 const ILLEGAL: Record<string, Buffer> = {
   'an end of no invocation': encodeFrame(Kind.end, 0, '1'),
   'an end of another invocation': encodeFrame(Kind.end, 7, '1'),
@@ -203,6 +216,20 @@ const ILLEGAL: Record<string, Buffer> = {
   'an unknown kind': Buffer.from([0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]),
   'a length over the limit': Buffer.from([0, 0, 0, 99, 4, 0, 0, 0, 1, 0, 0, 0]),
   'credit without its number': encodeFrame(Kind.credit, 1, 'x'),
+  'more of a response than was granted': frames(
+    [Kind.head, 'a/b'],
+    ...Array.from({ length: 9 }, () => [Kind.chunk, 'x'.repeat(INITIAL_CREDIT / 8)] as const),
+  ),
+  'a second head': frames([Kind.head, 'a/b'], [Kind.head, 'a/b']),
+  'a head in the midst of a response': frames([Kind.chunk, 'a'], [Kind.head, 'a/b']),
+  'a head of another invocation': encodeFrame(Kind.head, 7, 'a/b'),
+  'a content type that forges headers': frames([Kind.head, 'a/b\r\nset-cookie: a=b']),
+  'a content type without end': frames([Kind.head, 'a'.repeat(MAX_CONTENT_TYPE + 1)]),
+  'the end of a stream that has not begun': frames([Kind.whole, '']),
+  'a second end of a stream': frames([Kind.head, 'a/b'], [Kind.whole, ''], [Kind.whole, '']),
+  'more of a stream after its end': frames([Kind.head, 'a/b'], [Kind.whole, ''], [Kind.chunk, 'a']),
+  'an end that brings more of a stream': frames([Kind.head, 'a/b'], [Kind.whole, ''], [Kind.end, 'a']),
+  'an end in the midst of a stream': frames([Kind.head, 'a/b'], [Kind.chunk, 'a'], [Kind.end, '']),
 };
 for (const [name, bytes] of Object.entries(ILLEGAL)) {
   test(`closes on ${name}`, async () => {
@@ -212,9 +239,42 @@ for (const [name, bytes] of Object.entries(ILLEGAL)) {
     subject.peer.write(bytes);
     await settled();
     assert.match(subject.heard.at(-1)!, /^closed: protocol error/);
-    assert.equal(subject.heard.length, 2);
+    assert.ok(!subject.heard.some((what) => /^(response|error|too large)/.test(what)));
   });
 }
+
+test('a streamed response is passed on part by part; its listener grants what comes after the first credit', async () => {
+  const subject = new Subject();
+  await subject.ready();
+  subject.invoke();
+  subject.peer.write(frames([Kind.head, 'a/b'], [Kind.chunk, '1'], [Kind.chunk, '2']));
+  await settled();
+  subject.received.length = 0;
+  subject.grant!(7);
+  await settled();
+  assert.deepEqual(Buffer.concat(subject.received), encodeCredit(1, 7));
+  subject.peer.write(frames([Kind.whole, ''], [Kind.end, '']));
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'head: a/b', 'part: 1', 'part: 2', 'whole', 'response: ']);
+  subject.received.length = 0;
+  // Too late: the stream is another's now, or nobody's.
+  subject.grant!(7);
+  await settled();
+  assert.deepEqual(subject.received, []);
+  assert.ok(subject.sandbox.ready);
+});
+
+test('a streamed response that its listener does not take is collected', async () => {
+  const subject = new Subject();
+  subject.takesParts = false;
+  await subject.ready();
+  subject.invoke();
+  subject.peer.write(
+    frames([Kind.head, 'a/b'], [Kind.chunk, '1'], [Kind.chunk, '2'], [Kind.whole, ''], [Kind.end, '']),
+  );
+  await settled();
+  assert.deepEqual(subject.heard, ['initialised', 'head: a/b', 'whole', 'response: 12']);
+});
 
 test('what is read of a long response is granted again', async () => {
   const subject = new Subject();

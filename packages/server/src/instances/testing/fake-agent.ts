@@ -30,6 +30,16 @@ export interface FakeContext {
   readonly meta: InvokeMeta;
   readonly init: InitMessage;
   readonly log: (text: string) => void;
+  readonly streamed: FakeStream;
+}
+
+/** Streams a response, and leaves it to its user to stay within what is granted. */
+export interface FakeStream {
+  head(contentType: string): void;
+  write(bytes: Buffer | string): void;
+  whole(): void;
+  /** Bytes that were granted since the invocation began. */
+  granted(): number;
 }
 
 /** Function code of the fake: returns the response, throws an `Error` to fail, never settles to hang. */
@@ -59,6 +69,7 @@ export class FakeSandbox {
   /** Kept by handlers between invocations. */
   counter = 0;
   readonly #options: FakeAgentOptions;
+  #granted = 0;
   #init: InitMessage | undefined;
   #event: { meta: InvokeMeta; stream: number; parts: Buffer[]; missing: number } | undefined;
   #executing = false;
@@ -106,7 +117,9 @@ export class FakeSandbox {
     } else if (kind === Kind.withdraw) {
       this.#waiting.length = 0;
       this.stream.write(encodeFrame(Kind.withdraw, 0));
-    } else if (kind === Kind.credit && this.#response !== undefined) {
+    } else if (kind === Kind.credit) {
+      this.#granted += payload.readUInt32LE(0);
+      if (this.#response === undefined) return;
       this.#response.credit += payload.readUInt32LE(0);
       this.#pump();
     }
@@ -124,9 +137,18 @@ export class FakeSandbox {
     this.#executing = true;
     this.#options.onExecution?.(this, true);
     const log = (text: string): void => void this.stream.write(encodeFrame(Kind.log, stream, text));
+    const send = (what: Kind, payload: Buffer | string): void =>
+      void this.stream.write(encodeFrame(what, stream, payload));
+    this.#granted = 0;
+    const streamed: FakeStream = {
+      head: (contentType) => send(Kind.head, contentType),
+      write: (bytes) => send(Kind.chunk, bytes),
+      whole: () => send(Kind.whole, ''),
+      granted: () => this.#granted,
+    };
     try {
       const handler = this.#options.handlers[this.#init!.handler]!;
-      const body = await handler(event, { sandbox: this, meta, init: this.#init!, log });
+      const body = await handler(event, { sandbox: this, meta, init: this.#init!, log, streamed });
       this.#options.onExecution?.(this, false);
       this.#response = { body, stream, sent: 0, credit: INITIAL_CREDIT };
       this.#pump();
