@@ -57,6 +57,9 @@ export const MS_SHARED = 0x10_0000;
 
 export const MNT_DETACH = 2;
 
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
 const forkCall = libc.func('int fork()');
 const exitCall = libc.func('void _exit(int)');
 const dlsymCall = libc.func('void* dlsym(void*, const char*)');
@@ -80,6 +83,7 @@ const readCall = libc.func('long read(int, void*, ulong)');
 const recvCall = libc.func('long recv(int, void*, ulong, int)');
 const writeCall = libc.func('long write(int, const void*, ulong)');
 const pollCall = libc.func('int poll(void*, ulong, int)');
+const flockCall = libc.func('int flock(int, int)');
 const fchdirCall = libc.func('int fchdir(int)');
 const chrootCall = libc.func('int chroot(const char*)');
 const chdirCall = libc.func('int chdir(const char*)');
@@ -380,6 +384,23 @@ export function dup2(from: number, to: number): void {
 function setCloseOnExec(fd: number, closeOnExec: boolean): void {
   const F_SETFD = 2;
   check(fcntlCall(fd, F_SETFD, closeOnExec ? 1 : 0), 'fcntl');
+}
+
+/**
+ * Locks an open file against everybody else's lock, until the last descriptor of this opening is closed: the kernel sees to that
+ * however the process ends.
+ *
+ * @returns false where somebody else has locked it.
+ */
+export function lockFile(fd: number): boolean {
+  try {
+    check(flockCall(fd, LOCK_EX | LOCK_NB), 'flock');
+    return true;
+  } catch (error) {
+    // Two names of one number.
+    if (['EAGAIN', 'EWOULDBLOCK'].includes((error as SystemCallError).code)) return false;
+    throw error;
+  }
 }
 
 export function setsid(): void {

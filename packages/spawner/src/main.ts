@@ -6,6 +6,7 @@
  *
  * Where an ordinary user starts the server, `rootless/main.ts` comes first.
  */
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
@@ -13,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { machineCgroup, MS_PRIVATE, setPropagation } from '@hearth/linux';
 import type { FromSpawner, ToSpawner } from '@hearth/protocol';
+import { claimDirectory } from './claim.ts';
 import { LocalInstance, type Parts } from './instance.ts';
 import { removeDirectory, removeLeftovers } from './leftovers.ts';
 import { cgroupName, installationId } from './names.ts';
@@ -37,7 +39,9 @@ const cgroup = machineCgroup().child(cgroupName(installation));
 const network = new Network(installation);
 /** Root of a user namespace only: the machine's disks, and its network, are out of reach. */
 const rootless = process.env['HEARTH_ROOTLESS'] !== undefined;
-const volumes = rootless ? new MemoryVolumes() : new DiskVolumes(join(data, 'volumes'));
+/** A server that was killed has its processes ended and its files removed in less, on a busy machine too. */
+const CLAIM_LIMIT_MS = 15_000;
+
 const instances = new Map<string, LocalInstance>();
 const pipe = new Socket({ fd: PIPE_FD });
 let ending = false;
@@ -134,6 +138,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.umask(0o022);
 // Mounts are seen here and in the instances, not on the machine.
 setPropagation(MS_PRIVATE);
+try {
+  await claimDirectory(data, CLAIM_LIMIT_MS);
+} catch (error) {
+  send({ type: 'refused', message: (error as Error).message, hint: 'Stop that one, or give this one another --data.' });
+  pipe.end();
+  await once(pipe, 'close');
+  process.exit(1);
+}
+const volumes = rootless ? new MemoryVolumes() : new DiskVolumes(join(data, 'volumes'));
 await removeLeftovers(cgroup, directory);
 cgroup.make();
 // The server alone walks into the groups, to freeze and to measure.
