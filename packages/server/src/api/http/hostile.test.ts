@@ -221,6 +221,14 @@ test('requests sent ahead on one connection are answered in their order', () =>
     assert.match(await raw(server, one, 'garbage\n\n'), /^HTTP\/1.1 (200|400) /);
   }));
 
+test('who asks for another protocol is answered in this one, and his connection ends with that', () =>
+  withServer(async (server) => {
+    const request = `GET ${FUNCTIONS} HTTP/1.1\nHost: localhost\nConnection: upgrade\nUpgrade: websocket\n\n`;
+    const answer = await raw(server, request, 'POST %2f HTTP/1.1\nHost: localhost\n\n');
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+    assert.match(answer, /\r\nconnection: close\r\n/i);
+  }));
+
 test('bodies in chunks, with trailers and without an end', () =>
   withServer(async (server) => {
     const chunked = `POST ${FUNCTIONS} HTTP/1.1\n${HEAD}Transfer-Encoding: chunked\nTrailer: x\n\n`;

@@ -44,6 +44,8 @@ export function createHttpServer(limits: HttpLimits): Server {
   server.on('connection', (socket: Socket) => connections.add(socket));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     connections.use(request.socket, response);
+    // Nothing is spoken here but HTTP. After such a request node:http's parser swallows what is malformed, without a word.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
   });
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // The client waits with its body. It may send it as soon as somebody wants to read it, and never if the head alone is refused.
