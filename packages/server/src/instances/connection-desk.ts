@@ -7,6 +7,8 @@ export type StreamRole = 'sandbox' | 'stdio';
 interface Expected {
   connection: string;
   seen: Set<StreamRole>;
+  /** Its sandbox has ended: only what is under way may still come. */
+  leaving: boolean;
 }
 
 interface Early {
@@ -30,6 +32,7 @@ export class ConnectionDesk implements Disposable {
   /** By connection. */
   readonly #tokens = new Map<string, string>();
   readonly #early = new Set<Early>();
+  #leaving = 0;
 
   constructor(clock: Clock, holdMs: number, onMatch: (role: StreamRole, connection: string, stream: Duplex) => void) {
     this.#clock = clock;
@@ -39,12 +42,14 @@ export class ConnectionDesk implements Disposable {
 
   /** Sandboxes that have been announced and are not gone. */
   get announced(): number {
-    return this.#expected.size;
+    return this.#expected.size - this.#leaving;
   }
 
   /** The agent says that a sandbox will connect with this token. */
   announce(connection: string, token: string): void {
-    this.#expected.set(token, { connection, seen: new Set() });
+    // An agent that uses a token twice must not gain by it.
+    if (this.#expected.get(token)?.leaving === true) this.#leaving--;
+    this.#expected.set(token, { connection, seen: new Set(), leaving: false });
     this.#tokens.set(connection, token);
     for (const early of this.#early) {
       if (early.token !== token) continue;
@@ -52,6 +57,19 @@ export class ConnectionDesk implements Disposable {
       this.#early.delete(early);
       this.arrive(early.role, token, early.stream);
     }
+  }
+
+  /**
+   * The sandbox has ended, and counts no more.
+   *
+   * @returns whether this stream of it, which it must have opened, has not been seen yet.
+   */
+  leave(connection: string, role: StreamRole): boolean {
+    const expected = this.#expected.get(this.#tokens.get(connection) ?? '');
+    if (expected === undefined) return false;
+    if (!expected.leaving) this.#leaving++;
+    expected.leaving = true;
+    return !expected.seen.has(role);
   }
 
   /** A stream has said its hello. It is matched, held, or destroyed if its token was used for this role before. */
@@ -85,6 +103,7 @@ export class ConnectionDesk implements Disposable {
     const token = this.#tokens.get(connection);
     if (token === undefined) return;
     this.#tokens.delete(connection);
+    if (this.#expected.get(token)?.leaving === true) this.#leaving--;
     this.#expected.delete(token);
   }
 

@@ -160,6 +160,34 @@ test('what a sandbox said last is handed on before its loss is', async () => {
   assert.deepEqual(heard, ['first', 'last', 'lost']);
 });
 
+test('nor is it before the stream of what it said has come, where both come at once', async () => {
+  await using subject = new Subject();
+  const heard: string[] = [];
+  const lost = Promise.withResolvers<void>();
+  subject.instance.listen({
+    onReport: ({ type }) => {
+      heard.push(type);
+      lost.resolve();
+    },
+    onStdio: (_, bytes) => heard.push(bytes.toString()),
+  });
+  const agent = await subject.agent({ type: 'ready' }, { type: 'spare', sandbox: 'a', token: 'token-a', slot: 0 });
+  agent.write(
+    encodeJson(Kind.control, 0, {
+      type: 'lost',
+      sandbox: 'a',
+      connection: 'a',
+      reason: 'ended',
+      exit: null,
+      maxMemoryMb: 0,
+    } satisfies FromAgent),
+  );
+  const output = await subject.connect(hello('stdio', 'token-a'));
+  output.end('last');
+  await lost.promise;
+  assert.deepEqual(heard, ['last', 'lost']);
+});
+
 test('a relayed connection speaks HTTP for the account of its instance', async () => {
   const http = createServer((request, response) => response.end(`${request.url} for ${seen}`));
   let seen = '';

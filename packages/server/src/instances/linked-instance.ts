@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { type FromAgent, RUNTIMES } from '@hearth/protocol';
-import { afterPending } from './after-pending.ts';
 import { AgentLink } from './agent-link.ts';
 import type { Clock } from './clock.ts';
 import type { CodeSource } from './code-transfer.ts';
@@ -8,6 +7,7 @@ import { ConnectionDesk } from './connection-desk.ts';
 import type { StreamRole } from './connection-desk.ts';
 import { readHello } from './hello.ts';
 import { LogBudget } from './log-budget.ts';
+import { OutputStreams } from './output-streams.ts';
 import { ProviderError } from './provider.ts';
 import type { AgentOrder, Freezer, Instance, InstanceListener, InstanceRequest } from './provider.ts';
 import { StreamClaims } from './stream-claims.ts';
@@ -16,6 +16,10 @@ import { StreamClaims } from './stream-claims.ts';
 const HELLO_TIMEOUT_MS = 5_000;
 /** A stream and the message that announces it are milliseconds apart; a machine under load may take seconds. */
 const HOLD_MS = 5_000;
+/** For the last words of a sandbox that is dead, which are in the kernel's hands. */
+const LAST_WORDS_MS = 1_000;
+/** While its output's stream has not even been accepted: turns of the event loop, one for each of its first steps and some more. */
+const LAST_WORDS_TURNS = 10;
 /** AWS's largest ephemeral storage (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
 const MAX_VOLUME_MB = 10_240;
 /** The next sandbox of a slot may be announced before the end of the last one is told. */
@@ -57,6 +61,7 @@ export class LinkedInstance implements Instance {
   readonly #options: LinkedInstanceOptions;
   readonly #desk: ConnectionDesk;
   readonly #claims: StreamClaims;
+  readonly #output: OutputStreams;
   readonly #open = new Set<Duplex>();
   readonly #logBudget: LogBudget;
   readonly #goneListeners: ((reason: string) => void)[] = [];
@@ -77,6 +82,9 @@ export class LinkedInstance implements Instance {
     this.#logBudget = new LogBudget(options.clock, options.onLog);
     this.#claims = new StreamClaims(options.clock, HOLD_MS);
     this.#desk = new ConnectionDesk(options.clock, HOLD_MS, this.#onMatch);
+    this.#output = new OutputStreams(options.clock, LAST_WORDS_MS, (connection, bytes) =>
+      this.#listener?.onStdio(connection, bytes),
+    );
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
@@ -215,16 +223,25 @@ export class LinkedInstance implements Instance {
       case 'log':
         return this.#logBudget.write(message.level, `instance ${this.id}: ${message.message}`);
       case 'lost':
-        if (message.connection !== undefined) {
-          this.#desk.forget(message.connection);
-          this.#claims.forget(message.connection);
-        }
-        return afterPending(() => this.#listener?.onReport(message));
+        return this.#onLost(message);
       case 'placed':
       case 'usage':
         return this.#listener?.onReport(message);
       default:
     }
+  }
+
+  /** Told only when what the sandbox wrote last has been handed on. */
+  #onLost(message: FromAgent & { type: 'lost' }, turns = 0): void {
+    const { connection } = message;
+    if (connection === undefined) return void this.#listener?.onReport(message);
+    if (this.#desk.leave(connection, 'stdio') && turns < LAST_WORDS_TURNS) {
+      setImmediate(() => this.#onLost(message, turns + 1));
+      return;
+    }
+    this.#desk.forget(connection);
+    this.#claims.forget(connection);
+    this.#output.afterLast(connection, () => this.#listener?.onReport(message));
   }
 
   #announce(connection: string, token: string): void {
@@ -243,11 +260,7 @@ export class LinkedInstance implements Instance {
   }
 
   readonly #onMatch = (role: StreamRole, connection: string, stream: Duplex): void => {
-    if (role === 'sandbox') {
-      this.#claims.offer(connection, stream);
-      return;
-    }
-    stream.on('data', (bytes: Buffer) => this.#listener?.onStdio(connection, bytes));
-    stream.resume();
+    if (role === 'sandbox') this.#claims.offer(connection, stream);
+    else this.#output.add(connection, stream);
   };
 }
