@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { flushCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
@@ -133,6 +134,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const http = createHttpServer({ ...settings, maxConnections });
   await listen(http, options.port, options.host);
   giveDirectory(data, user);
+  // While it may be written: nearly all of this program is loaded by now.
+  flushCompileCache();
   becomeUser(user);
   // From here on it is shut down in order.
   opened.move();
@@ -280,7 +283,9 @@ function startSpawner(data: string, uid: number): ReturnType<typeof spawn> {
   const program = fileURLToPath(import.meta.resolve(root ? '@hearth/spawner/main' : '@hearth/spawner/rootless'));
   const node = [process.execPath, '--no-warnings', program, data, String(uid)];
   const [command = '', ...args] = root ? ['unshare', '--mount', '--propagation', 'unchanged', ...node] : node;
-  return spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  const cache = getCompileCacheDir();
+  const env = { ...process.env, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }) };
+  return spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env });
 }
 
 async function listen(http: Server, port: number, host: string): Promise<void> {
