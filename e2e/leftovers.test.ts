@@ -111,8 +111,8 @@ describe(`${SANDBOXES} sandboxes`, () => {
         assert.ok(growth <= SANDBOXES / 1000 + 4, `${name}: ${growth} more ${what} in ${size[what]}`);
       }
       const growthMb = size.residentMb - earlier.residentMb;
-      // 4 KB for each sandbox would be 40 MB.
-      assert.ok(growthMb < 40, `${name} grew by ${growthMb} MB to ${size.residentMb} MB`);
+      // V8 lets a heap grow by some tens of MB before it collects it; 8 KB kept for each sandbox would be 80.
+      assert.ok(growthMb < 64, `${name} grew by ${growthMb} MB to ${size.residentMb} MB`);
     }
     const slabMb = last.slabMb - first.slabMb;
     assert.ok(slabMb < 100, `the kernel's own memory grew by ${slabMb} MB`);
