@@ -3,7 +3,7 @@ export interface Promised {
   number: string;
   goal: string;
   /** The benchmark, by its name for `npm run bench`; undefined where there is none yet. */
-  benchmark?: 'invoke' | 'auth' | 'cold' | 'burst' | 'density' | 'fidelity';
+  benchmark?: 'invoke' | 'auth' | 'cold' | 'burst' | 'density' | 'fidelity' | 'fuzz' | 'kill';
   /** Matches `number` of the benchmark's goals; what the first group catches tells several of them apart. */
   goals?: RegExp;
   /** The title of the benchmark's table that states it, where it has no goal. */
@@ -167,6 +167,36 @@ export const PROMISES: readonly Promised[] = [
     goal: 'within 1.1 x',
     benchmark: 'fidelity',
     goals: /^files, sockets, timers, (.*): x ordinary Node$/,
+  },
+  {
+    number: 'processes of the server killed at random moments, under load',
+    goal: 'at least 1,000',
+    benchmark: 'kill',
+    goals: /^kill: kills$/,
+  },
+  {
+    number: 'of that: callers without an answer while the server lived, things left behind, faults of the server',
+    goal: 'none',
+    benchmark: 'kill',
+    goals: /^kill: (callers without an answer while the server lived|things left behind|faults of the server)$/,
+  },
+  {
+    number: 'of that: functions that work afterwards',
+    goal: 'all',
+    benchmark: 'kill',
+    goals: /^kill: functions that work afterwards$/,
+  },
+  {
+    number: 'generated requests, valid and hostile: answers with 5xx but 501, answers that no client can read',
+    goal: 'none of 100,000',
+    benchmark: 'fuzz',
+    goals: /^fuzz: (5xx|unreadable)$/,
+  },
+  {
+    number: 'generated requests: growth of the server’s memory',
+    goal: 'at most 64 MB',
+    benchmark: 'fuzz',
+    goals: /^fuzz: memory$/,
   },
   {
     number: 'placement decisions a second, 100,000 functions on 10,000 instances',

@@ -212,9 +212,9 @@ function report(run: Run, count: number, seconds: number, memory: { before: numb
   return {
     tables: [{ title: 'Requests by kind, and how they were answered', columns: ['kind', 'sent', ...statuses], rows }],
     goals: [
-      atMost('answers with 5xx but 501', 0, run.fiveHundreds),
-      atMost('answers that no client can read, and connections that end without one', 0, run.failed),
-      atMost('memory of the server, growth', FLAT_MB, memory.after - memory.before, ' MB'),
+      atMost('fuzz: 5xx', 0, run.fiveHundreds),
+      atMost('fuzz: unreadable', 0, run.failed),
+      atMost('fuzz: memory', FLAT_MB, memory.after - memory.before, ' MB'),
     ],
     notes: [
       `seed ${run.seed}, ${count} requests in ${Math.round(seconds)} s over ${OPERATIONS.length} operations; HEARTH_FUZZ_SEED repeats it`,
