@@ -13,7 +13,6 @@ import type { FunctionId, FunctionRecord } from './function-record.ts';
 import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
-import { unsupported } from './unsupported.ts';
 import type { UrlCors, UrlRecord } from './url-record.ts';
 
 /** A URL and the function that it belongs to. Immutable: a change makes another object. */
@@ -69,7 +68,7 @@ export class FunctionUrls extends EventEmitter<UrlsEvents> {
       ...(place.qualifier === undefined ? {} : { qualifier: place.qualifier }),
       authType: request.AuthType!,
       ...(cors === undefined ? {} : { cors }),
-      invokeMode: invokeMode(request.InvokeMode),
+      invokeMode: request.InvokeMode ?? 'BUFFERED',
       createdAt: now,
       lastModified: now,
     };
@@ -194,7 +193,7 @@ function updated(
   return {
     ...url,
     authType: authType ?? url.authType,
-    invokeMode: mode === undefined ? url.invokeMode : invokeMode(mode),
+    invokeMode: mode ?? url.invokeMode,
     ...(cors === undefined ? {} : { cors }),
     lastModified: now,
   };
@@ -230,11 +229,6 @@ function keyOf({ qualifier }: UrlRecord): string {
 function corsOf(cors: Cors | undefined): UrlCors | undefined {
   const given = Object.entries(cors ?? {}).filter(([, value]) => value !== undefined && value !== null);
   return given.length === 0 ? undefined : (Object.fromEntries(given) as UrlCors);
-}
-
-function invokeMode(mode: UrlRecord['invokeMode'] = 'BUFFERED'): UrlRecord['invokeMode'] {
-  if (mode === 'RESPONSE_STREAM') throw unsupported('InvokeMode RESPONSE_STREAM', 'Use BUFFERED.');
-  return mode;
 }
 
 function exists(place: Place): ApiError {

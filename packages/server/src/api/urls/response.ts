@@ -1,3 +1,6 @@
+import { HTTP_INTEGRATION_RESPONSE, PRELUDE_END } from '@hearth/protocol';
+import type { InvocationOutcome } from '../../invoke/invocation.ts';
+
 /** What a URL's client is sent. */
 export interface UrlResponse {
   readonly status: number;
@@ -29,6 +32,40 @@ const LEFT_OUT = new Set([
 const STATUS_CODE = Buffer.from('"statusCode"');
 const BRACE = 0x7b;
 
+/** Bytes of a prelude: more than all headers of an answer that clients take. */
+export const MAX_PRELUDE = 128 * 1024;
+
+const NULS = Buffer.alloc(PRELUDE_END);
+
+/** The length of a prelude, with {@link PRELUDE_END} bytes after it. @returns -1 where its end has not come yet. */
+export function endOfPrelude(bytes: Buffer): number {
+  return bytes.indexOf(NULS);
+}
+
+/** What the outcome of an invocation means that did not stream to its client. @returns undefined for what is answered 502. */
+export function readOutcome({ payload, contentType, functionError }: InvocationOutcome): UrlResponse | undefined {
+  if (functionError !== undefined) return undefined;
+  if (contentType === undefined) return readResponse(payload);
+  // It streams, and its response has been collected.
+  if (contentType !== HTTP_INTEGRATION_RESPONSE) {
+    return { status: 200, headers: ['content-type', contentType], body: payload };
+  }
+  const end = endOfPrelude(payload);
+  const head = end < 0 ? undefined : readPrelude(payload.subarray(0, end));
+  return head && { ...head, body: payload.subarray(end + PRELUDE_END) };
+}
+
+/** The head that `HttpResponseStream.from` was given. @returns undefined where it is none. */
+export function readPrelude(bytes: Buffer): Omit<UrlResponse, 'body'> | undefined {
+  try {
+    const { statusCode = 200, headers, cookies } = JSON.parse(bytes.toString()) as SaidResponse;
+    return read({ statusCode, headers, cookies }, 'application/octet-stream');
+  } catch {
+    // The function's doing, as any other response that is none.
+    return undefined;
+  }
+}
+
 /**
  * What a function's response means. An object with a `statusCode` says what to send; of anything else a body of JSON
  * with status 200 is inferred.
@@ -37,7 +74,7 @@ const BRACE = 0x7b;
  *
  * @returns undefined where it is none that AWS could make anything of, answered 502.
  */
-export function readResponse(payload: Buffer): UrlResponse | undefined {
+function readResponse(payload: Buffer): UrlResponse | undefined {
   // No encoder of JSON escapes letters, so what has a status shows it, and nothing else need be parsed.
   if (payload[0] !== BRACE || !payload.includes(STATUS_CODE)) return inferred(payload);
   let said: SaidResponse;
@@ -48,14 +85,11 @@ export function readResponse(payload: Buffer): UrlResponse | undefined {
     return undefined;
   }
   if (said.statusCode === undefined) return inferred(payload);
-  return read(said);
+  return read(said, 'application/json');
 }
 
-/** The content type of what says none of its own. */
-const JSON_TYPE = ['content-type', 'application/json'];
-
 function inferred(body: Buffer): UrlResponse {
-  return { status: 200, headers: JSON_TYPE, body };
+  return { status: 200, headers: ['content-type', 'application/json'], body };
 }
 
 /** Members are whatever the function put there. */
@@ -67,20 +101,16 @@ interface SaidResponse {
   readonly isBase64Encoded?: unknown;
 }
 
-function read({
-  statusCode,
-  headers: saidHeaders,
-  cookies,
-  body,
-  isBase64Encoded,
-}: SaidResponse): UrlResponse | undefined {
+/** @param defaultType the content type of what says none of its own. */
+function read(said: SaidResponse, defaultType: string): UrlResponse | undefined {
+  const { statusCode, headers: saidHeaders, cookies, body, isBase64Encoded } = said;
   // API Gateway, whose format this is, takes digits in a string too.
   const status = typeof statusCode === 'string' && /^\d{3}$/.test(statusCode) ? Number(statusCode) : statusCode;
   if (!isFinalStatus(status)) return undefined;
   const headers: string[] = [];
   const known: Known = { length: undefined, typed: false };
   if (!readHeaders(saidHeaders, headers, known) || !readCookies(cookies, headers)) return undefined;
-  if (!known.typed) headers.push(...JSON_TYPE);
+  if (!known.typed) headers.push('content-type', defaultType);
   if (typeof (body ?? '') !== 'string') return undefined;
   const text = (body ?? '') as string;
   const length = known.length === undefined ? undefined : { length: known.length };
