@@ -1,5 +1,5 @@
 /**
- * Functions that stream their responses, through InvokeWithResponseStream. Row V22.
+ * Functions that stream their responses, through InvokeWithResponseStream.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
  */
 import assert from 'node:assert/strict';
@@ -16,6 +16,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { eventually } from './testing/eventually.ts';
 import { Hearth } from './testing/hearth.ts';
+import { packageClosure } from './testing/package-closure.ts';
 
 const MB = 1024 * 1024;
 
@@ -69,8 +70,13 @@ describe('a function that streams', () => {
   async function stream(
     name: string,
     tail = false,
+    event: object = {},
   ): Promise<AsyncIterableIterator<InvokeWithResponseStreamResponseEvent>> {
-    const command = new InvokeWithResponseStreamCommand({ FunctionName: name, ...(tail && { LogType: 'Tail' }) });
+    const command = new InvokeWithResponseStreamCommand({
+      FunctionName: name,
+      Payload: JSON.stringify(event),
+      ...(tail && { LogType: 'Tail' }),
+    });
     const { EventStream } = await hearth.client().send(command);
     return EventStream![Symbol.asyncIterator]() as AsyncIterableIterator<InvokeWithResponseStreamResponseEvent>;
   }
@@ -79,13 +85,13 @@ describe('a function that streams', () => {
     Buffer.from(PayloadChunk?.Payload ?? []).toString();
 
   /** All that comes: the text, and how it completed. */
-  async function all(name: string, tail = false) {
+  async function all(name: string, tail = false, event: object = {}) {
     let text = '';
     let complete: InvokeWithResponseStreamResponseEvent['InvokeComplete'];
-    for await (const event of await stream(name, tail)) {
+    for await (const part of await stream(name, tail, event)) {
       assert.equal(complete, undefined, 'nothing after the end');
-      text += textOf(event);
-      complete = event.InvokeComplete;
+      text += textOf(part);
+      complete = part.InvokeComplete;
     }
     return { text, complete };
   }
@@ -94,11 +100,11 @@ describe('a function that streams', () => {
     await create('causal', 'responseStream.write("first"); await told(self, "go"); responseStream.end("last");');
     const events = await stream('causal');
     const first = await events.next();
-    assert.equal(textOf(first.value!), 'first');
+    assert.equal(textOf(first.value), 'first');
     // Only what was heard makes it go on.
     await tell('causal', 'go');
     const last = await events.next();
-    assert.equal(textOf(last.value!), 'last');
+    assert.equal(textOf(last.value), 'last');
     assert.deepEqual((await events.next()).value, { InvokeComplete: {} });
   });
 
@@ -134,10 +140,68 @@ describe('a function that streams', () => {
     assert.equal(text, `{"statusCode":201,"headers":{"content-type":"a/b"}}${'\0'.repeat(8)}body`);
   });
 
+  it('passes on what another function streams to it, as it comes', async () => {
+    await create('inner', 'responseStream.write("first"); await told(self, "go"); responseStream.end("last");');
+    await create(
+      'outer',
+      `const { InvokeWithResponseStreamCommand } = await import('@aws-sdk/client-lambda');
+       const { EventStream } = await lambda.send(new InvokeWithResponseStreamCommand({ FunctionName: 'inner' }));
+       for await (const { PayloadChunk } of EventStream) if (PayloadChunk) responseStream.write(PayloadChunk.Payload);
+       responseStream.end();`,
+    );
+    const events = await stream('outer');
+    assert.equal(textOf((await events.next()).value), 'first');
+    await tell('inner', 'go');
+    assert.equal(textOf((await events.next()).value), 'last');
+    assert.deepEqual((await events.next()).value, { InvokeComplete: {} });
+  });
+
+  const EVENT = {
+    version: '2.0',
+    rawPath: '/page',
+    rawQueryString: '',
+    headers: { host: 'shop.example' },
+    requestContext: { domainName: 'shop.example', http: { method: 'GET', path: '/page' } },
+    isBase64Encoded: false,
+  };
+  const LIBRARIES = {
+    hono: {
+      packages: ['hono'],
+      code: `
+        import { Hono } from 'hono';
+        import { stream } from 'hono/streaming';
+        import { streamHandle } from 'hono/aws-lambda';
+        const app = new Hono();
+        app.get('/page', (c) => stream(c, async (out) => {
+          for (const piece of ['<p>', 'x'.repeat(100_000), '</p>']) await out.write(piece);
+        }));
+        export const handler = streamHandle(app);`,
+    },
+    middy: {
+      packages: ['@middy/core'],
+      code: `
+        import middy from '@middy/core';
+        import { executionModeStreamifyResponse as executionMode } from '@middy/core/StreamifyResponse';
+        export const handler = middy({ executionMode }).handler(async () => (
+          { statusCode: 200, headers: {}, body: '<p>' + 'x'.repeat(100_000) + '</p>' }
+        ));`,
+    },
+  };
+  for (const [name, { packages, code }] of Object.entries(LIBRARIES)) {
+    it(`may be made by ${name}`, async () => {
+      await hearth.create(name, { 'index.mjs': code, ...packageClosure(...packages) }, { MemorySize: 512 });
+      const { text, complete } = await all(name, false, EVENT);
+      assert.deepEqual(complete, {});
+      const [prelude, body] = text.split('\0'.repeat(8));
+      assert.equal(JSON.parse(prelude!).statusCode, 200);
+      assert.equal(body, `<p>${'x'.repeat(100_000)}</p>`);
+    });
+  }
+
   it('that returns instead of streaming answers with one chunk', async () => {
     await hearth.create('ordinary', 'export const handler = async (event) => ({ large: "x".repeat(1_000_000) });');
     const events = await stream('ordinary');
-    assert.equal(textOf((await events.next()).value!).length, 1_000_012);
+    assert.equal(textOf((await events.next()).value).length, 1_000_012);
     assert.deepEqual((await events.next()).value, { InvokeComplete: {} });
   });
 
