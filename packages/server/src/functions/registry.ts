@@ -11,6 +11,7 @@ import { archivesOf, layerArchivesOf } from './function-record.ts';
 import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import type { BlobStore, MetadataStore } from './ports.ts';
+import { Turns } from './turns.ts';
 
 export interface FunctionsEvents {
   /** Invocations of `$LATEST` resolved from now on run `next`; sandboxes of `old` serve no new one. */
@@ -51,8 +52,7 @@ export class Registry implements AsyncDisposable {
   readonly #metadata: MetadataStore;
   readonly #events: EventEmitter<FunctionsEvents>;
   readonly #layerBytes: (owner: Caller) => number;
-  /** By ARN of functions that are being changed: resolves when that change is done or has failed. */
-  readonly #changing = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
 
   /** @param layerBytes of an account in a region: they share the limit with code. */
   constructor(options: RegistryOptions, events: EventEmitter<FunctionsEvents>, layerBytes: (owner: Caller) => number) {
@@ -120,9 +120,7 @@ export class Registry implements AsyncDisposable {
     change: () => Promise<T>,
     conflict: (arn: string) => ApiError = updateInProgress,
   ): Promise<T> {
-    const arn = functionArn(id);
-    if (this.#changing.has(arn)) throw conflict(arn);
-    return this.#run(arn, change);
+    return this.#turns.exclusively(functionArn(id), change, conflict);
   }
 
   /**
@@ -132,20 +130,7 @@ export class Registry implements AsyncDisposable {
    * @param find the function, before waiting and after: it may be another by then, or gone.
    */
   async inTurn<T>(find: () => Entry, change: (entry: Entry) => Promise<T>): Promise<T> {
-    const arn = functionArn(find().record);
-    for (let other = this.#changing.get(arn); other !== undefined; other = this.#changing.get(arn)) await other;
-    return this.#run(arn, () => change(find()));
-  }
-
-  async #run<T>(arn: string, change: () => Promise<T>): Promise<T> {
-    const done = Promise.withResolvers<void>();
-    this.#changing.set(arn, done.promise);
-    try {
-      return await change();
-    } finally {
-      this.#changing.delete(arn);
-      done.resolve();
-    }
+    return this.#turns.inTurn(functionArn(find().record), () => change(find()));
   }
 
   /**

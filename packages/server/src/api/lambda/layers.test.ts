@@ -454,6 +454,11 @@ test('the policy of a version is shown, changes its revision, and is held to', a
   const policy = () => client.send(new GetLayerVersionPolicyCommand(which));
   const none = /^No policy is associated with the given resource\.$/;
   await refused(policy(), 'ResourceNotFoundException', none);
+  const sids = ['a', 'b', 'c'];
+  await Promise.all(sids.map((sid) => permit(sid)));
+  const { Statement: together } = JSON.parse((await policy()).Policy!);
+  assert.deepEqual(together.map(({ Sid }: { Sid: string }) => Sid).sort(), sids, 'several at once');
+  for (const StatementId of sids) await client.send(new RemoveLayerVersionPermissionCommand({ ...which, StatementId }));
   const first = await permit('one');
   const second = await permit('two', { Principal: OTHER, RevisionId: first.RevisionId });
   assert.notEqual(second.RevisionId, first.RevisionId);

@@ -3,20 +3,22 @@ import type {
   ListLayersRequest,
   ListLayerVersionsRequest,
   PublishLayerVersionRequest,
+  RemoveLayerVersionPermissionRequest,
 } from '@aws-sdk/client-lambda';
 import { ApiError } from '@hearth/protocol';
 import type { Caller } from '../caller.ts';
 import { codeBytes } from '../code-source.ts';
-import { partition } from '../function-name.ts';
 import { checkPackage } from '../package-check.ts';
 import { pageOf } from '../paging.ts';
 import type { Page } from '../paging.ts';
 import type { Registry } from '../registry.ts';
+import { Turns } from '../turns.ts';
 import { unsupported } from '../unsupported.ts';
 import { LayerIndex } from './layer-index.ts';
-import { layerArn, layerVersionArn, locateLayer, parseLayerVersionArn } from './layer-name.ts';
-import { checkRevision, mayUse, withoutStatement, withStatement } from './layer-policy.ts';
-import type { LayerId, LayerPolicy, LayerStatement, LayerVersionId, LayerVersionRecord } from './layer-record.ts';
+import { LayerLookup } from './layer-lookup.ts';
+import { layerVersionArn, locateLayer, parseLayerVersionArn } from './layer-name.ts';
+import { checkRevision, withoutStatement, withStatement } from './layer-policy.ts';
+import type { LayerPolicy, LayerStatement, LayerVersionId, LayerVersionRecord } from './layer-record.ts';
 import type { LayerStore } from './ports.ts';
 
 export interface LayersOptions {
@@ -27,6 +29,8 @@ export interface LayersOptions {
   readonly now: () => number;
 }
 
+type PolicyRequest = Pick<RemoveLayerVersionPermissionRequest, 'LayerName' | 'VersionNumber' | 'RevisionId'>;
+
 /**
  * The layers of all accounts. Reads are answered from memory; a change is on disk before it is answered. All methods throw
  * ApiError as AWS answers.
@@ -36,8 +40,8 @@ export interface LayersOptions {
 export class Layers {
   readonly #options: LayersOptions;
   readonly #index = new LayerIndex();
-  /** ARNs of versions that are being changed. */
-  readonly #changing = new Set<string>();
+  readonly #lookup = new LayerLookup(this.#index);
+  readonly #turns = new Turns();
 
   /** Its `load` is to be called first. The store stays the caller's to dispose. */
   constructor(options: LayersOptions) {
@@ -56,7 +60,7 @@ export class Layers {
 
   /** Makes a version with the next number, which no version of the layer ever had. */
   async publish(caller: Caller, request: PublishLayerVersionRequest): Promise<LayerVersionRecord> {
-    const id = this.#own(caller, request.LayerName, 'PublishLayerVersion');
+    const id = this.#lookup.own(caller, request.LayerName, 'PublishLayerVersion');
     const zip = codeBytes(request.Content ?? {});
     const unzippedSize = await checkPackage(zip);
     const { registry, store } = this.#options;
@@ -87,11 +91,11 @@ export class Layers {
 
   /** Also another account's that allows it. */
   get(caller: Caller, name: string | undefined, version: number | undefined): LayerVersionRecord {
-    return this.#usable(caller, { ...locateLayer(caller, name ?? ''), version: version ?? 0 });
+    return this.#lookup.usable(caller, { ...locateLayer(caller, name ?? ''), version: version ?? 0 });
   }
 
   getByArn(caller: Caller, arn: string | undefined): LayerVersionRecord {
-    return this.#usable(caller, parseLayerVersionArn(arn ?? ''));
+    return this.#lookup.usable(caller, parseLayerVersionArn(arn ?? ''));
   }
 
   /** The caller's layers by name, each with its newest version that the request asks for. */
@@ -107,7 +111,7 @@ export class Layers {
 
   /** The versions of a layer that the request asks for, the newest first; none where there is no such layer. */
   listVersions(caller: Caller, request: ListLayerVersionsRequest): Page<LayerVersionRecord> {
-    const id = this.#own(caller, request.LayerName, 'ListLayerVersions');
+    const id = this.#lookup.own(caller, request.LayerName, 'ListLayerVersions');
     const { Marker: marker, MaxItems: maxItems } = request;
     const versions = this.#index.versions(id).filter((record) => matches(record, request));
     const from = (after = 'Infinity'): LayerVersionRecord[] =>
@@ -119,8 +123,8 @@ export class Layers {
    * From now on no function can be given this version; those that have it keep it. A version that isn't there is no error.
    */
   async delete(caller: Caller, name: string | undefined, version: number): Promise<void> {
-    const id = { ...this.#own(caller, name, 'DeleteLayerVersion', version), version };
-    await this.#exclusively(id, async () => {
+    const id = { ...this.#lookup.own(caller, name, 'DeleteLayerVersion', version), version };
+    await this.#turns.inTurn(layerVersionArn(id), async () => {
       const record = this.#index.get(id);
       if (record === undefined) return;
       await this.#options.store.delete(id);
@@ -144,15 +148,7 @@ export class Layers {
   }
 
   /** Takes back what `allow` gave; functions that use the version already keep it. */
-  async disallow(
-    caller: Caller,
-    request: {
-      readonly LayerName: string | undefined;
-      readonly VersionNumber: number | undefined;
-      readonly StatementId: string | undefined;
-      readonly RevisionId?: string | undefined;
-    },
-  ): Promise<void> {
+  async disallow(caller: Caller, request: RemoveLayerVersionPermissionRequest): Promise<void> {
     await this.#changePolicy(caller, request, 'RemoveLayerVersionPermission', (old) =>
       withoutStatement(old, request.StatementId ?? ''),
     );
@@ -163,7 +159,7 @@ export class Layers {
     name: string | undefined,
     version: number,
   ): { record: LayerVersionRecord; policy: LayerPolicy } {
-    const record = this.#ownVersion(caller, name, version, 'GetLayerVersionPolicy');
+    const record = this.#lookup.ownVersion(caller, name, version, 'GetLayerVersionPolicy');
     if (record.policy === undefined) {
       throw new ApiError('ResourceNotFoundException', 'No policy is associated with the given resource.');
     }
@@ -172,11 +168,7 @@ export class Layers {
 
   /** A version that a function of the caller's is to use; undefined where there is none. @throws where it may not. */
   find(caller: Caller, id: LayerVersionId): LayerVersionRecord | undefined {
-    const record = this.#index.get(id);
-    if (id.account !== caller.account && (record === undefined || !mayUse(record, caller.account))) {
-      throw notAllowed(caller, layerVersionArn(id), 'GetLayerVersion');
-    }
-    return record;
+    return this.#lookup.find(caller, id);
   }
 
   /** Whether an account has a layer in any region. */
@@ -189,52 +181,18 @@ export class Layers {
     return this.#index.codeBytes(account, region);
   }
 
-  #usable(caller: Caller, id: LayerVersionId): LayerVersionRecord {
-    const record = id.region === caller.region ? this.find(caller, id) : undefined;
-    if (record === undefined) {
-      throw new ApiError('ResourceNotFoundException', 'The resource you requested does not exist.');
-    }
-    return record;
-  }
-
-  /** @throws where a name in a request is that of another account's layer, or of another region's. */
-  #own(caller: Caller, name: string | undefined, action: string, version?: number): LayerId {
-    const id = locateLayer(caller, name ?? '');
-    if (id.account !== caller.account) {
-      const resource = version === undefined ? layerArn(id) : layerVersionArn({ ...id, version });
-      throw notAllowed(caller, resource, action);
-    }
-    if (id.region !== caller.region) {
-      throw new ApiError(
-        'ResourceNotFoundException',
-        `Layers from '${id.region}' are not reachable in this region ('${caller.region}')`,
-      );
-    }
-    return id;
-  }
-
-  #ownVersion(caller: Caller, name: string | undefined, version: number, action: string): LayerVersionRecord {
-    const id = { ...this.#own(caller, name, action, version), version };
-    const record = this.#index.get(id);
-    if (record === undefined) {
-      throw new ApiError('ResourceNotFoundException', `Layer version ${layerVersionArn(id)} does not exist.`);
-    }
-    return record;
-  }
-
+  /** @param change from the policy there is to another, or to none. */
   async #changePolicy(
     caller: Caller,
-    request: {
-      readonly LayerName: string | undefined;
-      readonly VersionNumber: number | undefined;
-      readonly RevisionId?: string | undefined;
-    },
+    { LayerName: name, VersionNumber: version = 0, RevisionId: revisionId }: PolicyRequest,
     action: string,
     change: (old: LayerVersionRecord) => LayerPolicy | undefined,
   ): Promise<LayerVersionRecord> {
-    const old = this.#ownVersion(caller, request.LayerName, request.VersionNumber ?? 0, action);
-    checkRevision(old, request.RevisionId);
-    return this.#exclusively(old, async () => {
+    const find = (): LayerVersionRecord => this.#lookup.ownVersion(caller, name, version, action);
+    return this.#turns.inTurn(layerVersionArn(find()), async () => {
+      // It may be another by now, or gone.
+      const old = find();
+      checkRevision(old, revisionId);
       const policy = change(old);
       const { policy: _, ...rest } = old;
       const record = policy === undefined ? rest : { ...rest, policy };
@@ -242,22 +200,6 @@ export class Layers {
       this.#index.set(record);
       return record;
     });
-  }
-
-  async #exclusively<T>(id: LayerVersionId, change: () => Promise<T>): Promise<T> {
-    const arn = layerVersionArn(id);
-    if (this.#changing.has(arn)) {
-      throw new ApiError(
-        'ResourceConflictException',
-        `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
-      );
-    }
-    this.#changing.add(arn);
-    try {
-      return await change();
-    } finally {
-      this.#changing.delete(arn);
-    }
   }
 }
 
@@ -268,12 +210,4 @@ function matches(
 ): boolean {
   if (runtime !== undefined && compatibleRuntimes?.includes(runtime) !== true) return false;
   return architecture === undefined || compatibleArchitectures?.includes(architecture) === true;
-}
-
-function notAllowed({ account, region }: Caller, resource: string, action: string): ApiError {
-  return new ApiError(
-    'AccessDeniedException',
-    `User: arn:${partition(region)}:iam::${account}:root is not authorized to perform: lambda:${action} on resource: ` +
-      `${resource} because no resource-based policy allows the lambda:${action} action`,
-  );
 }
