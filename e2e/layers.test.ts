@@ -15,7 +15,7 @@ import {
   UpdateFunctionConfigurationCommand,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
-import { Hearth, type HearthOptions, zipOf } from './testing/hearth.ts';
+import { Hearth, type HearthOptions, run, zipOf } from './testing/hearth.ts';
 import { packageClosure } from './testing/package-closure.ts';
 
 const OTHER = '111111111111';
@@ -142,6 +142,41 @@ describe('layers', () => {
     ]);
     await reconfigure('order', { Layers: [] });
     assert.deepEqual((await hearth.invoke('order')).payload.opt, []);
+  });
+
+  it('are published, given to a function and deleted by the AWS CLI', async () => {
+    const path = join(hearth.data, 'layer.zip');
+    fs.writeFileSync(path, await zipOf({ from: 'the command line' }));
+    const environment = {
+      ...hearth.environment(),
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'any',
+      AWS_SECRET_ACCESS_KEY: 'any',
+    };
+    const aws = async (...args: string[]): Promise<any> => {
+      const text = await run('aws', ['--endpoint-url', hearth.url, 'lambda', ...args], environment);
+      return text === '' ? undefined : JSON.parse(text);
+    };
+    const content = ['--zip-file', `fileb://${path}`, '--compatible-runtimes', 'nodejs20.x'];
+    const made = await aws('publish-layer-version', '--layer-name', 'cli', ...content);
+    assert.equal(made.Version, 1);
+    const { Layers: found } = await aws('list-layers', '--compatible-runtime', 'nodejs20.x');
+    assert.deepEqual(
+      found.map(({ LayerName }: any) => LayerName),
+      ['cli'],
+    );
+    await hearth.create('cli', LOOK);
+    await aws('update-function-configuration', '--function-name', 'cli', '--layers', made.LayerVersionArn);
+    await aws('wait', 'function-updated-v2', '--function-name', 'cli');
+    assert.deepEqual((await hearth.invoke('cli')).payload.opt, ['/opt/from the command line']);
+    const version = ['--layer-name', 'cli', '--version-number', '1'];
+    const grant = ['--statement-id', 's', '--action', 'lambda:GetLayerVersion', '--principal', OTHER];
+    await aws('add-layer-version-permission', ...version, ...grant);
+    const { Policy, RevisionId } = await aws('get-layer-version-policy', ...version);
+    assert.equal(JSON.parse(Policy).Statement[0].Sid, 's');
+    await aws('remove-layer-version-permission', ...version, '--statement-id', 's', '--revision-id', RevisionId);
+    await aws('delete-layer-version', ...version);
+    assert.deepEqual((await aws('list-layer-versions', '--layer-name', 'cli')).LayerVersions, []);
   });
 
   // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
