@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { INITIAL_CREDIT, MAX_FRAME } from '@hearth/protocol';
 import type { FakeHandler } from '../instances/testing/fake-agent.ts';
 import type { ResponseHead, ResponseSink, ResponseSource } from './invocation.ts';
-import { MAX_STREAMED_RESPONSE } from './streamed-response.ts';
+import { MAX_STREAMED_RESPONSE, StreamedResponse } from './streamed-response.ts';
 import { settled, TestFleet } from './testing/test-fleet.ts';
 
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
@@ -252,6 +252,44 @@ describe('a streamed response is cut off', () => {
     const { payload } = await t.outcome;
     assert.match(payload.toString(), /Runtime\.ExitError/);
     assert.ok(t.sink.bytes <= INITIAL_CREDIT);
+  });
+});
+
+describe('a sink that has enough, by itself,', () => {
+  const head: ResponseHead = { contentType: 'a/b', startPath: 'warm' };
+
+  test('makes a million parts of one byte take the memory of their bytes', () => {
+    const sink = new TestSink();
+    sink.hungry = false;
+    const response = new StreamedResponse(sink, head, () => assert.fail('nothing may be granted'));
+    const part = Buffer.from('x');
+    response.add(part);
+    response.resume();
+    const before = process.memoryUsage();
+    for (let i = 0; i < INITIAL_CREDIT - 1; i++) response.add(part);
+    const after = process.memoryUsage();
+    assert.equal(sink.writes.length, 1);
+    const grownMb = (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 1024 / 1024;
+    // Twice as much, and what was outgrown and is not collected yet.
+    assert.ok(grownMb < 8, `${grownMb} MB`);
+    response.end();
+    assert.equal(sink.bytes, INITIAL_CREDIT);
+  });
+
+  test('may go on inside the very call that told it', async () => {
+    const sink = new TestSink();
+    sink.write = (bytes) => {
+      sink.bytes += bytes.length;
+      sink.source!.resume();
+      return false;
+    };
+    let granted = 0;
+    const response = new StreamedResponse(sink, head, (bytes) => void (granted += bytes));
+    for (let sent = 0; sent < 4 * INITIAL_CREDIT; sent += MAX_FRAME) {
+      response.add(FRAME);
+      await settled();
+    }
+    assert.deepEqual([sink.bytes, granted], [4 * INITIAL_CREDIT, 4 * INITIAL_CREDIT]);
   });
 });
 
