@@ -43,6 +43,19 @@ export interface FunctionSpec {
   readonly tracing?: 'Active';
 }
 
+/**
+ * Why an invocation runs the version that it runs: `current` is the newest of what it names, `pinned` the number that it names. The others are
+ * about an update: the old version serves while the new one is made ready, tried by a part of the invocations, or after it has failed;
+ * `canary` is the new version in such a trial.
+ */
+export type VersionReason =
+  | 'current'
+  | 'pinned'
+  | 'stale-while-downloading'
+  | 'stale-during-canary'
+  | 'stale-update-failed'
+  | 'canary';
+
 /** What a function whose LogFormat is JSON logs: entries of these levels and above. */
 export interface JsonLogs {
   /** Of the function's own entries. */

@@ -117,6 +117,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     runtimes,
     architectures: [machineArchitecture()],
     concurrency: accountConcurrency,
+    rollout: {
+      isWarm: (spec) => fleet.isWarm(spec),
+      prepare: (old, next, signal) => fleet.prepare(old, next, signal),
+      begun: (old) => fleet.begun(old),
+    },
     now: Date.now,
     schedule: (milliseconds, callback) => {
       const timer = setTimeout(callback, milliseconds).unref();
@@ -187,9 +192,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   for (const runtime of settings.runtimes) runtimes.want(runtime);
   functions.on('changed', (old) => fleet.retire(old));
   functions.on('versionDeleted', (old) => fleet.retire(old));
+  functions.on('abandoned', (next) => fleet.retire(next));
   functions.on('deleted', (old) => fleet.forget(old));
   for (const { spec, count } of functions.concurrency.all()) fleet.reserve(spec, count);
   functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
+  functions.resumeUpdates();
   const api = createApi({
     functions,
     invoker: fleet,
@@ -222,7 +229,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clearInterval(sweep);
     http.close();
     http.closeIdleConnections();
-    // First of all: invocations may be waiting for one.
+    functions.pauseUpdates();
+    // Before the fleet: invocations may be waiting for one.
     await runtimes[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
     http.closeAllConnections();
@@ -264,8 +272,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 /** Records go into the ring and are counted. */
 function recordSink(records: RecordRing, metrics: Metrics): RecordSink {
   return {
-    begin(requestId, spec, receivedAtMs) {
-      const record = new CompactRecord(requestId, spec, receivedAtMs);
+    begin(requestId, spec, reason, receivedAtMs) {
+      const record = new CompactRecord(requestId, spec, reason, receivedAtMs);
       records.put(record);
       return record;
     },

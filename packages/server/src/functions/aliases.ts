@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { AliasConfiguration, CreateAliasRequest, UpdateAliasRequest } from '@aws-sdk/client-lambda';
-import { ApiError } from '@hearth/protocol';
+import { ApiError, RolloutError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
 import { readRouting } from './alias-routing.ts';
 import type { Caller } from './caller.ts';
 import type { Entry } from './function-index.ts';
@@ -9,8 +10,9 @@ import { qualifiedArn } from './function-name.ts';
 import type { AliasRecord, FunctionId } from './function-record.ts';
 import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
-import { checkRevision } from './registry.ts';
+import { checkRevision, versionOf } from './registry.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
+import type { Updates } from './updates/updates.ts';
 
 /**
  * Aliases: names for versions that can be pointed elsewhere.
@@ -20,10 +22,12 @@ import type { FunctionsEvents, Registry } from './registry.ts';
 export class Aliases {
   readonly #registry: Registry;
   readonly #events: EventEmitter<FunctionsEvents>;
+  readonly #updates: Updates;
 
-  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>) {
+  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>, updates: Updates) {
     this.#registry = registry;
     this.#events = events;
+    this.#updates = updates;
   }
 
   create(caller: Caller, request: CreateAliasRequest): Promise<AliasConfiguration> {
@@ -43,7 +47,10 @@ export class Aliases {
     });
   }
 
-  /** Changes what the request names, and keeps the rest. */
+  /**
+   * Changes what the request names, and keeps the rest. Where versions that the alias pointed to are warm, the ones that it is to
+   * point to are made ready first: the answer comes when traffic has moved.
+   */
   update(caller: Caller, request: UpdateAliasRequest): Promise<AliasConfiguration> {
     const { FunctionName: name, Name: alias = '' } = request;
     return this.#change(caller, name, 'UpdateAlias', async (entry) => {
@@ -54,6 +61,7 @@ export class Aliases {
       const routing = request.RoutingConfig ?? routingConfig(old);
       const { additional: _, ...rest } = old;
       const additional = readRouting(entry, version, routing);
+      await this.#takeOver(entry, old, version, additional?.version);
       return this.#save(entry, {
         ...rest,
         version,
@@ -62,6 +70,20 @@ export class Aliases {
         revisionId: randomUUID(),
       });
     });
+  }
+
+  async #takeOver(entry: Entry, old: AliasRecord, ...names: readonly (string | undefined)[]): Promise<void> {
+    const specOf = (name: string): FunctionSpec => (versionOf(entry, name) ?? entry).spec;
+    for (const name of names) {
+      if (name === undefined || pointsTo(old, name)) continue;
+      try {
+        await this.#updates.ready(entry.record, specOf(old.version), specOf(name));
+      } catch (error) {
+        if (!(error instanceof RolloutError)) throw error;
+        const message = `Version ${name} can't take over from version ${old.version}, to which ${old.name} still points. ${error.message}`;
+        throw new ApiError('InvalidParameterValueException', message, { cause: error });
+      }
+    }
   }
 
   /** An alias that isn't there is no error. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { FunctionConfiguration, LastUpdateStatusReasonCode } from '@aws-sdk/client-lambda';
+import type { FunctionConfiguration, LastUpdateStatusReasonCode, StateReasonCode } from '@aws-sdk/client-lambda';
 import type { FunctionSpec } from '@hearth/protocol';
 import { versionName } from './function-record.ts';
 import type { FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
@@ -19,26 +19,28 @@ const BEING_CREATED = { reason: 'The function is being created.', code: 'Creatin
  *
  * @param qualifier that the ARN ends in: the one of the request, as on AWS, if it had one.
  * @param reason of a phase that isn't settled.
+ * @param code of a phase that has failed.
  */
 export function configuration(
   record: FunctionRecord | VersionRecord,
   phase: Phase,
   qualifier: string | undefined,
   reason: string = BEING_CREATED.reason,
+  code = 'InternalError',
 ): FunctionConfiguration {
   return {
     ...listedConfiguration(record, qualifier),
-    ...stateOf(phase, reason),
+    ...stateOf(phase, reason, code),
     RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(record) },
   };
 }
 
-function stateOf(phase: Phase, reason: string): Partial<FunctionConfiguration> {
+function stateOf(phase: Phase, reason: string, code: string): Partial<FunctionConfiguration> {
   switch (phase) {
     case 'creating':
       return { State: 'Pending', StateReason: reason, StateReasonCode: BEING_CREATED.code };
     case 'not-created':
-      return { State: 'Failed', StateReason: reason, StateReasonCode: 'InternalError' };
+      return { State: 'Failed', StateReason: reason, StateReasonCode: code as StateReasonCode };
     case 'updating':
       return {
         State: 'Active',
@@ -52,7 +54,7 @@ function stateOf(phase: Phase, reason: string): Partial<FunctionConfiguration> {
         State: 'Active',
         LastUpdateStatus: 'Failed',
         LastUpdateStatusReason: reason,
-        LastUpdateStatusReasonCode: 'InternalError',
+        LastUpdateStatusReasonCode: code as LastUpdateStatusReasonCode,
       };
     case 'settled':
       return { State: 'Active', LastUpdateStatus: 'Successful' };

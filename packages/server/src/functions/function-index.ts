@@ -12,8 +12,10 @@ export interface VersionEntry {
 /** A function in memory: `$LATEST` and all versions. */
 export interface Entry {
   readonly record: FunctionRecord;
-  /** Of `$LATEST`. */
+  /** Of `$LATEST`: the one that serves. */
   readonly spec: FunctionSpec;
+  /** What the record says: another one while an update is under way, and after one has failed. */
+  readonly newest: FunctionSpec;
   /** By number, in ascending order. Belongs to the index, which changes it. */
   readonly versions: ReadonlyMap<number, VersionEntry>;
 }
@@ -54,11 +56,13 @@ export class FunctionIndex {
     if (old === undefined) tenant.sorted = undefined;
     tenant.codeBytes += record.code.size - (old?.record.code.size ?? 0);
     tenant.reserved += (record.reservedConcurrency ?? 0) - (old?.record.reservedConcurrency ?? 0);
-    // The spec is kept where nothing that running depends on has changed, so that its identity tells.
-    const spec = old !== undefined && old.record.revision === record.revision ? old.spec : functionSpec(record);
-    const entry = { record, spec, versions: old?.versions ?? new Map<number, VersionEntry>() };
+    const serving = record.update === undefined ? record : { ...record, ...record.update.serving };
+    const spec = known(old, functionSpec(serving));
+    const newest = serving === record ? spec : known(old, functionSpec(record));
+    const entry = { record, spec, newest, versions: old?.versions ?? new Map<number, VersionEntry>() };
     tenant.byName.set(record.name, entry);
     this.#remember(record);
+    this.#remember(serving);
     return entry;
   }
 
@@ -126,6 +130,12 @@ export class FunctionIndex {
       reserved: tenant?.reserved ?? 0,
     };
   }
+}
+
+/** The same spec as before where nothing that running depends on has changed, so that its identity tells. */
+function known(old: Entry | undefined, spec: FunctionSpec): FunctionSpec {
+  if (old?.spec.key === spec.key) return old.spec;
+  return old?.newest.key === spec.key ? old.newest : spec;
 }
 
 /** The place of the first name that isn't less than `name`. */

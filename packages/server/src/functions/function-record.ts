@@ -47,6 +47,18 @@ export interface RunnableRecord extends FunctionId {
   readonly lastModified: number;
 }
 
+/** What serves as `$LATEST` while that is being updated, or after it could not be. */
+export type ServingRecord = Pick<FunctionRecord, 'settings' | 'architecture' | 'code' | 'revision'>;
+
+/** An update that isn't done, or has failed. JSON. */
+export interface UpdateRecord {
+  readonly status: 'in-progress' | 'failed';
+  readonly serving: ServingRecord;
+  /** Where it has failed: AWS's LastUpdateStatusReasonCode and LastUpdateStatusReason. */
+  readonly code?: string;
+  readonly reason?: string;
+}
+
 /** A function as it is stored: `$LATEST`, and what belongs to the function and to no version of it. JSON. */
 export interface FunctionRecord extends RunnableRecord {
   readonly tags: Readonly<Record<string, string>>;
@@ -60,6 +72,8 @@ export interface FunctionRecord extends RunnableRecord {
   readonly aliases?: readonly AliasRecord[];
   /** The number that was published last, also where that version has been deleted; absent where none ever was. */
   readonly lastVersion?: number;
+  /** Present while what runs as `$LATEST` is not what this record says. */
+  readonly update?: UpdateRecord;
 }
 
 /** A name for one version, or for two that share its invocations. A part of its function's record. */
@@ -82,13 +96,20 @@ export interface VersionRecord extends RunnableRecord {
   readonly description: string;
 }
 
+type Runnable = Pick<RunnableRecord, 'code' | 'settings'>;
+
 /** Hashes of the archives that running it takes: of its code and of its layers. */
-export function archivesOf(record: RunnableRecord): string[] {
+export function archivesOf(record: Runnable): string[] {
   return [record.code.sha256, ...layerArchivesOf(record)];
 }
 
-export function layerArchivesOf({ settings: { layers = [] } }: RunnableRecord): string[] {
+export function layerArchivesOf({ settings: { layers = [] } }: Pick<Runnable, 'settings'>): string[] {
   return layers.map(({ sha256 }) => sha256);
+}
+
+/** The same of what serves while a function is updated; none where that is the function itself. */
+export function servingArchivesOf({ update }: FunctionRecord): string[] {
+  return update === undefined ? [] : archivesOf(update.serving);
 }
 
 /** As the API names it: `$LATEST` or a number. */

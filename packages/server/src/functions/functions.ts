@@ -9,7 +9,7 @@ import type {
   UpdateFunctionConfigurationRequest,
 } from '@aws-sdk/client-lambda';
 import { ApiError } from '@hearth/protocol';
-import type { CodeRef, FunctionSpec } from '@hearth/protocol';
+import type { CodeRef, FunctionSpec, VersionReason } from '@hearth/protocol';
 import { Aliases } from './aliases.ts';
 import { chooseArchitecture } from './architecture.ts';
 import type { Architecture } from './architecture.ts';
@@ -26,7 +26,7 @@ import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
-import type { RuntimeShelf } from './ports.ts';
+import type { Rollout, RuntimeShelf } from './ports.ts';
 import { checkRevision, Registry, versionOf } from './registry.ts';
 import type { FunctionsEvents, RegistryOptions } from './registry.ts';
 import { ReservedConcurrency } from './reserved-concurrency.ts';
@@ -34,6 +34,8 @@ import { mergeSettings, newSettings } from './settings.ts';
 import { Tagging } from './tagging.ts';
 import { addTags } from './tags.ts';
 import { refuseUnsupported } from './unsupported.ts';
+import type { Chooser } from './updates/update.ts';
+import { Updates } from './updates/updates.ts';
 import { FunctionUrls } from './urls.ts';
 import { publishedAs, Versions } from './versions.ts';
 
@@ -44,11 +46,17 @@ export interface FunctionsOptions extends RegistryOptions {
   readonly architectures: readonly Architecture[];
   /** Executions of an account in a region at once; may change. */
   readonly concurrency: (account: string) => number;
+  /** Where there is none, every change is live at once. */
+  readonly rollout?: Rollout;
 }
 
 /** What an invocation of a name runs. */
 export interface Resolution {
   readonly spec: FunctionSpec;
+  /** Why it is this version. */
+  readonly reason: VersionReason;
+  /** Who chooses in the place of that, where `$LATEST` is being updated or could not be. */
+  readonly chooser: Chooser | undefined;
   /** What runs instead with the probability `weight`, where an alias names two versions. */
   readonly other: FunctionSpec | undefined;
   /** 0 to 1. */
@@ -71,14 +79,17 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly urls: FunctionUrls;
   readonly #options: FunctionsOptions;
   readonly #registry: Registry;
+  readonly #updates: Updates;
 
   private constructor(options: FunctionsOptions) {
     super();
     this.#options = options;
     this.#registry = new Registry(options, this, (owner) => this.layers.codeBytes(owner));
+    const updates = new Updates({ ...options, registry: this.#registry, events: this, rollout: options.rollout });
+    this.#updates = updates;
     this.layers = new Layers({ store: options.layers, registry: this.#registry, now: options.now });
-    this.versions = new Versions({ registry: this.#registry, ...options });
-    this.aliases = new Aliases(this.#registry, this);
+    this.versions = new Versions({ ...options, registry: this.#registry, updates });
+    this.aliases = new Aliases(this.#registry, this, updates);
     this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
     this.tags = new Tagging(this.#registry);
     this.urls = new FunctionUrls(this.#registry, this, options.now);
@@ -93,6 +104,16 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     return functions;
   }
 
+  /** Takes up the updates that the last run of the server has not ended; to be called once, when functions can run. */
+  resumeUpdates(): void {
+    this.#updates.resume();
+  }
+
+  /** Leaves the updates that are under way to the next start; to be called before what runs functions stops. */
+  pauseUpdates(): void {
+    this.#updates[Symbol.dispose]();
+  }
+
   /**
    * What an invocation of a name runs. Synchronous.
    *
@@ -103,6 +124,8 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     const { additional } = alias ?? {};
     return {
       spec: (version ?? entry).spec,
+      reason: version === undefined || alias !== undefined ? 'current' : 'pinned',
+      chooser: version === undefined ? this.#updates.chooser(entry) : undefined,
       other: versionOf(entry, additional?.version)?.spec,
       weight: additional?.weight ?? 0,
       invokedArn: qualifiedArn(entry.record, found.qualifier),
@@ -193,7 +216,10 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
         '$LATEST version cannot be deleted without deleting the function.',
       );
     }
-    await this.#registry.exclusively(entry.record, () => this.#registry.delete(entry));
+    await this.#registry.exclusively(entry.record, async () => {
+      await this.#registry.delete(entry);
+      this.#updates.callOff(entry);
+    });
   }
 
   /** A function or version as it is now, with where its code is and what belongs to the function alone. */
@@ -206,7 +232,9 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     const found = this.#registry.find(caller, name, qualifier, action);
     const { record } = found.version ?? found.entry;
     return {
-      configuration: currentConfiguration(record, found.qualifier, this.#options.runtimes),
+      configuration: this.#updates.isRunning(record)
+        ? configuration(record, 'updating', found.qualifier)
+        : currentConfiguration(record, found.qualifier, this.#options.runtimes),
       code: record.code,
       function: found.entry.record,
     };
@@ -258,6 +286,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.removeAllListeners();
+    this.#updates[Symbol.dispose]();
     await this.#registry[Symbol.asyncDispose]();
   }
 
@@ -269,6 +298,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     change: (old: FunctionRecord) => Promise<FunctionConfiguration>,
   ): Promise<FunctionConfiguration> {
     const { record } = this.#registry.findLatest(caller, request.FunctionName ?? '', action);
+    this.#updates.checkNone(record);
     checkRevision(request.RevisionId, record.revisionId);
     return this.#registry.exclusively(record, () => change(record));
   }
@@ -286,8 +316,11 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   ): Promise<FunctionConfiguration> {
     const unchanged = publish ? publishedAs(record, this.#registry.index.get(record)) : undefined;
     const published = publish && unchanged === undefined ? this.versions.next(record) : undefined;
-    await this.#registry.save(published?.record ?? record, { code, version: published?.version });
+    const before = this.#registry.index.get(record);
+    const prepared = this.#updates.prepare(published?.record ?? record);
+    const entry = await this.#registry.save(prepared, { code, version: published?.version });
     this.#options.runtimes.want(record.settings.runtime);
+    if (before !== undefined) this.#updates.begin(entry, before);
     if (unchanged !== undefined) return this.versions.show(unchanged.record);
     const made = published?.version;
     return made === undefined

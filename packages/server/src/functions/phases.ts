@@ -13,11 +13,22 @@ export function currentConfiguration(
   qualifier: string | undefined,
   runtimes: RuntimeShelf,
 ): FunctionConfiguration {
-  const { phase, reason } = phaseOf(record, runtimes);
-  return configuration(record, phase, qualifier, reason);
+  const { phase, reason, code } = phaseOf(record, runtimes);
+  return configuration(record, phase, qualifier, reason, code);
 }
 
-function phaseOf(record: FunctionRecord | VersionRecord, runtimes: RuntimeShelf): { phase: Phase; reason?: string } {
+interface CurrentPhase {
+  readonly phase: Phase;
+  readonly reason?: string | undefined;
+  readonly code?: string | undefined;
+}
+
+function phaseOf(record: FunctionRecord | VersionRecord, runtimes: RuntimeShelf): CurrentPhase {
+  if ('update' in record && record.update !== undefined) {
+    // One that nobody works at has failed too: that could not be written down.
+    const { reason = 'The update could not be ended.', code } = record.update;
+    return { phase: 'not-updated', reason, code };
+  }
   const { runtime } = record.settings;
   const state = runtimes.state(runtime);
   if (state === 'ready') return { phase: 'settled' };

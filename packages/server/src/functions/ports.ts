@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { CodeRef, RuntimeId } from '@hearth/protocol';
+import type { CodeRef, FunctionSpec, RuntimeId } from '@hearth/protocol';
 import type { FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 
 /** Where functions are kept. Every adapter passes storage/conformance/metadata-store.ts. */
@@ -30,6 +30,19 @@ export interface BlobStore {
   delete(sha256: string): Promise<void>;
   /** The hex SHA-256 of every blob. */
   list(): Promise<string[]>;
+}
+
+/** What runs functions, as far as changes of them go. */
+export interface Rollout {
+  /** Whether a sandbox of this version is ready to run: then another version has to be made ready before it takes over. */
+  isWarm(spec: FunctionSpec): boolean;
+  /**
+   * Resolves when `next` can take over the load of `old`; undefined where that needs nothing. Rejects with a RolloutError where `next`
+   * can't, and with the signal's reason where that is aborted.
+   */
+  prepare(old: FunctionSpec, next: FunctionSpec, signal: AbortSignal): Promise<void> | undefined;
+  /** Resolves when everything that `old` was asked for before `changed` was said has begun; undefined where that is so already. */
+  begun(old: FunctionSpec): Promise<void> | undefined;
 }
 
 /** The runtimes that functions name. */

@@ -7,7 +7,7 @@ import type { CollectorOptions } from './code-collector.ts';
 import { FunctionIndex } from './function-index.ts';
 import type { Entry, VersionEntry } from './function-index.ts';
 import { functionArn, locate, qualifiedArn } from './function-name.ts';
-import { archivesOf, layerArchivesOf } from './function-record.ts';
+import { archivesOf, layerArchivesOf, servingArchivesOf } from './function-record.ts';
 import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import type { BlobStore, MetadataStore } from './ports.ts';
@@ -20,6 +20,10 @@ export interface FunctionsEvents {
   versionDeleted: [old: FunctionSpec];
   /** A function is deleted; `versionDeleted` was said of each of its versions before. */
   deleted: [old: FunctionSpec];
+  /** An update of `$LATEST` has begun or ended: what invocations run is to be resolved anew. */
+  updating: [old: FunctionSpec];
+  /** A version that was to take over never will. */
+  abandoned: [next: FunctionSpec];
   /** An alias of the function is another from now on, or is gone. */
   aliased: [spec: FunctionSpec];
   /** The function's reserved concurrency is another from now on; with undefined it has none. */
@@ -67,7 +71,7 @@ export class Registry implements AsyncDisposable {
     const { functions, versions } = await this.#metadata.all();
     for (const record of functions) {
       this.index.set(record);
-      this.code.retain(...archivesOf(record));
+      this.code.retain(...archivesOf(record), ...servingArchivesOf(record));
     }
     for (const record of versions.sort((a, b) => a.version - b.version)) {
       this.index.addVersion(record);
@@ -155,6 +159,8 @@ export class Registry implements AsyncDisposable {
     const old = this.index.get(record);
     if (old !== undefined) this.code.release(...layerArchivesOf(old.record));
     const next = this.index.set(record);
+    this.code.retain(...servingArchivesOf(record));
+    if (old !== undefined) this.code.release(...servingArchivesOf(old.record));
     if (made.version !== undefined) {
       this.code.retain(...archivesOf(made.version));
       this.index.addVersion(made.version);
@@ -167,7 +173,7 @@ export class Registry implements AsyncDisposable {
     const { record, spec, versions } = entry;
     await this.#metadata.delete(record);
     this.index.delete(record);
-    this.code.release(...archivesOf(record));
+    this.code.release(...archivesOf(record), ...servingArchivesOf(record));
     for (const version of versions.values()) {
       this.code.release(...archivesOf(version.record));
       this.#events.emit('versionDeleted', version.spec);
@@ -225,7 +231,7 @@ function notFound(arn: string): ApiError {
   return new ApiError('ResourceNotFoundException', `Function not found: ${arn}`);
 }
 
-function updateInProgress(arn: string): ApiError {
+export function updateInProgress(arn: string): ApiError {
   return new ApiError(
     'ResourceConflictException',
     `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,

@@ -1,5 +1,6 @@
 import { ApiError } from '@hearth/protocol';
 import { LIMITS } from './limits.ts';
+import { checkPolicies } from './updates/policy.ts';
 
 export type Tags = Readonly<Record<string, string>>;
 
@@ -17,6 +18,7 @@ export function addTags(tags: Tags, more: Tags): Tags {
       'The aws: prefix is reserved for AWS use. Choose another tag key.',
     );
   }
+  checkPolicies(more);
   const sum = { ...tags, ...more };
   if (Object.keys(sum).length > LIMITS.tags) {
     throw new ApiError('InvalidParameterValueException', 'Number of tags exceeds resource tag limit.');

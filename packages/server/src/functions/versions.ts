@@ -15,10 +15,12 @@ import { pointsTo } from './aliases.ts';
 import { checkRevision } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { refuseUnsupported } from './unsupported.ts';
+import type { Updates } from './updates/updates.ts';
 
 export interface VersionsOptions {
   readonly registry: Registry;
   readonly runtimes: RuntimeShelf;
+  readonly updates: Updates;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -31,11 +33,13 @@ export interface VersionsOptions {
 export class Versions {
   readonly #registry: Registry;
   readonly #runtimes: RuntimeShelf;
+  readonly #updates: Updates;
   readonly #now: () => number;
 
-  constructor({ registry, runtimes, now }: VersionsOptions) {
+  constructor({ registry, runtimes, updates, now }: VersionsOptions) {
     this.#registry = registry;
     this.#runtimes = runtimes;
+    this.#updates = updates;
     this.#now = now;
   }
 
@@ -43,6 +47,7 @@ export class Versions {
   async publish(caller: Caller, request: PublishVersionRequest): Promise<FunctionConfiguration> {
     refuseUnsupported({ PublishTo: request.PublishTo });
     const entry = this.#registry.findLatest(caller, request.FunctionName ?? '', 'PublishVersion');
+    this.#updates.checkNone(entry.record);
     return this.#registry.exclusively(entry.record, async () => {
       checkRevision(request.RevisionId, entry.record.revisionId);
       checkHash(request.CodeSha256, entry.record);

@@ -179,6 +179,11 @@ export class Fleet implements AsyncDisposable {
     return this.#router.invoke(invocation);
   }
 
+  /** See {@link Rollout.isWarm}. */
+  isWarm(spec: FunctionSpec): boolean {
+    return this.#rollout.isWarm(spec);
+  }
+
   /** Gets a version ready to take over from another; see {@link Rollout.prepare}. */
   prepare(old: FunctionSpec, next: FunctionSpec, signal: AbortSignal): Promise<void> | undefined {
     return this.#rollout.prepare(old, next, signal);

@@ -1,9 +1,13 @@
-import type { FunctionSpec, InstanceStep, StartPath } from '@hearth/protocol';
+import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
 
 /** A synchronous invocation, resolved to one function version. */
 export interface Invocation {
   readonly requestId: string;
   readonly spec: FunctionSpec;
+  /** Why that version. */
+  readonly reason: VersionReason;
+  /** Told once whether it has failed, when it has ended; never where it could not be run. */
+  readonly report?: ((failed: boolean) => void) | undefined;
   /** The ARN as invoked, qualifier included. */
   readonly invokedArn: string;
   readonly payload: Buffer;
@@ -70,6 +74,7 @@ export interface InvocationRecord {
   account: string;
   functionName: string;
   version: string;
+  versionReason: VersionReason;
   sandbox: string;
   instance: string;
   startPath: StartPath;

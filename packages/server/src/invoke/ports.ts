@@ -1,4 +1,4 @@
-import type { FunctionSpec, InstanceStep, StartPath } from '@hearth/protocol';
+import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
 import type { InvocationRecord } from './invocation.ts';
 
 /** Where the records of invocations are kept. */
@@ -9,7 +9,7 @@ export interface RecordSink {
    *
    * @param receivedAtMs milliseconds since the epoch.
    */
-  begin(requestId: string, spec: FunctionSpec, receivedAtMs: number): OpenRecord;
+  begin(requestId: string, spec: FunctionSpec, reason: VersionReason, receivedAtMs: number): OpenRecord;
   /** The record is complete; `milliseconds` is the time from arrival to answer. */
   end(record: OpenRecord, milliseconds: number): void;
 }

@@ -82,14 +82,14 @@ export class Router implements ExecutionHost, Disposable {
    * run at all: TooManyRequestsException, ServiceException, ServiceUnavailableException, InvalidParameterValueException.
    */
   invoke(invocation: Invocation): Promise<InvocationOutcome> {
-    const { spec, requestId } = invocation;
+    const { spec, requestId, reason } = invocation;
     if (this.#refusing) return Promise.reject(new ApiError('ServiceUnavailableException', 'The server is stopping.'));
     const use = this.#concurrency.of(spec);
     const reached = this.#concurrency.enter(use);
     if (reached !== undefined) return Promise.reject(tooMany(reached));
     this.#inFlight++;
     const now = this.clock.now();
-    const record = this.#records.begin(requestId, spec, this.clock.wallTime());
+    const record = this.#records.begin(requestId, spec, reason, this.clock.wallTime());
     return new Promise((resolve, reject) => {
       const execution = new Execution(this, invocation, use, record, now, resolve);
       const sandbox = this.#placement.takeIdle(spec);
@@ -153,6 +153,7 @@ export class Router implements ExecutionHost, Disposable {
   ended(execution: Execution, outcome: InvocationOutcome, now: number): void {
     this.#leave(execution);
     this.#records.end(execution.record, now - execution.receivedAt);
+    execution.invocation.report?.(outcome.functionError !== undefined);
     execution.resolve(outcome);
     if (this.#inFlight < this.#processors) this.#poll.expect(now);
   }

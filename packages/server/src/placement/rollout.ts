@@ -16,7 +16,6 @@ export interface RolloutPlacement {
   /** A sandbox that has loaded its function is free for whoever comes. */
   offer(sandbox: Sandbox, now: number): void;
   destroy(sandbox: Sandbox, reason: string): void;
-  retire(spec: FunctionSpec): void;
 }
 
 export interface RolloutOptions {
@@ -49,6 +48,8 @@ interface Move {
   readonly old: FunctionSpec;
   readonly next: FunctionSpec;
   readonly signal: AbortSignal;
+  /** Sandboxes of `next`, made for this. */
+  readonly made: Sandbox[];
 }
 
 /**
@@ -72,8 +73,13 @@ export class Rollout {
    * server stops, with the signal's reason where that is aborted; what was made of `next` is ended then.
    */
   prepare(old: FunctionSpec, next: FunctionSpec, signal: AbortSignal): Promise<void> | undefined {
-    if (this.#demand(old).length === 0) return undefined;
-    return this.#prepare({ old, next, signal });
+    if (!this.isWarm(old)) return undefined;
+    return this.#prepare({ old, next, signal, made: [] });
+  }
+
+  /** Whether a sandbox of this version is ready to run. */
+  isWarm(spec: FunctionSpec): boolean {
+    return this.#demand(spec).length > 0;
   }
 
   /**
@@ -103,7 +109,10 @@ export class Rollout {
         await this.#makeAll(move, missing);
       }
     } catch (error) {
-      placement.retire(move.next);
+      // What others run in goes when they have done with it.
+      for (const sandbox of move.made) {
+        if (sandbox.state === 'idle') placement.destroy(sandbox, 'its version could not take over');
+      }
       move.signal.throwIfAborted();
       throw asRolloutError(error);
     }
@@ -144,11 +153,12 @@ export class Rollout {
     onLog('warn', `${move.next.functionArn}: ${failed.length} sandboxes could not be made ahead: ${first.message}`);
   }
 
-  async #make({ next, signal }: Move, beside: ManagedInstance): Promise<void> {
+  async #make(move: Move, beside: ManagedInstance): Promise<void> {
+    const { next, signal } = move;
     const { onLog } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#try(next, beside, signal);
+        return await this.#try(move, beside);
       } catch (error) {
         if (signal.aborted || isFinal(error) || tries === MAX_TRIES) throw error;
         onLog('warn', `${next.functionArn}: a new version could not be made ready: ${(error as Error).message}`);
@@ -157,7 +167,7 @@ export class Rollout {
     }
   }
 
-  async #try(next: FunctionSpec, beside: ManagedInstance, signal: AbortSignal): Promise<void> {
+  async #try({ next, signal, made }: Move, beside: ManagedInstance): Promise<void> {
     const { placement, load, clock } = this.#options;
     signal.throwIfAborted();
     const sandbox = await placement.place(next, beside);
@@ -166,6 +176,7 @@ export class Rollout {
     if (sandbox.ending) throw new Error('it ended before its init');
     // Somebody who could not wait for the rest may have had it first.
     if (sandbox.state !== 'executing') await load(sandbox);
+    made.push(sandbox);
     placement.offer(sandbox, clock.now());
   }
 

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
-import type { FunctionSpec } from '@hearth/protocol';
 import type { Admission } from '../../auth/identity.ts';
-import type { Resolution } from '../../functions/functions.ts';
+import type { Choice } from '../../functions/updates/update.ts';
 import type { Invocation } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
 import type { BodyReader } from '../body.ts';
@@ -45,7 +44,7 @@ export function readEvent(
 /** @throws ApiError InvalidRequestContentException for a client context that is none. */
 export function describeInvocation(
   headers: IncomingHttpHeaders,
-  spec: FunctionSpec,
+  { spec, reason, report }: Choice,
   invokedArn: string,
   requestId: string,
   payload: Buffer,
@@ -57,17 +56,14 @@ export function describeInvocation(
   return {
     requestId,
     spec,
+    reason,
+    report,
     invokedArn,
     payload,
     tail,
     ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
     ...(traceId === undefined ? undefined : { traceId }),
   };
-}
-
-/** @param random from 0 up to 1; chooses where an alias names two versions. */
-export function chosenVersion({ spec, other, weight }: Resolution, random: () => number): FunctionSpec {
-  return other !== undefined && random() < weight ? other : spec;
 }
 
 export function unavailable(what: string, instead = ''): ApiError {

@@ -15,10 +15,11 @@ import type {
 import { AnswerStream } from '../answer-stream.ts';
 import { send, sendError } from '../answers.ts';
 import type { BodyReader } from '../body.ts';
+import { chosenVersion } from '../chosen-version.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { encodeEvent, EVENT_STREAM } from '../protocols/event-stream.ts';
 import { LAMBDA } from './definition.ts';
-import { chosenVersion, describeInvocation, readEvent, unavailable } from './invocation-request.ts';
+import { describeInvocation, readEvent, unavailable } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 
 type EventType = InvokeWithResponseStreamResponseEvent extends infer Event
@@ -80,13 +81,13 @@ export class InvokeWithResponseStreamOperation {
     if (headers['x-amz-tenant-id'] !== undefined) throw unavailable('InvokeWithResponseStream with a TenantId');
     // Only now, when the whole request is here: what is resolved is what runs.
     const target = this.#targets.get(identity, request.url!);
-    const spec = chosenVersion(target, this.#random);
+    const choice = chosenVersion(target, headers, this.#random);
     if (type === 'DryRun') {
-      const version = ['x-amz-executed-version', spec.version];
+      const version = ['x-amz-executed-version', choice.spec.version];
       send(response, requestId, { status: 204, headers: version, contentType: '', body: undefined });
       return;
     }
-    const invocation = describeInvocation(headers, spec, target.invokedArn, requestId, payload, logType === 'Tail');
+    const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, logType === 'Tail');
     const events = new Events(response, invocation);
     const outcome = await this.#invoker.invoke({ ...invocation, sink: events });
     events.finish(outcome);

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission, Identity } from '../../auth/identity.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
 import type { BodyReader } from '../body.ts';
+import { chosenVersion } from '../chosen-version.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
-import { chosenVersion, describeInvocation, readEvent, unavailable } from './invocation-request.ts';
+import { describeInvocation, readEvent, unavailable } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
@@ -63,18 +64,18 @@ export class InvokeOperation {
       if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
-      const spec = chosenVersion(target, this.#random);
+      const choice = chosenVersion(target, headers, this.#random);
       if (type === 'DryRun') {
         send(response, requestId, {
           status: 204,
-          headers: ['x-amz-executed-version', spec.version],
+          headers: ['x-amz-executed-version', choice.spec.version],
           contentType: '',
           body: undefined,
         });
         return;
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
-      const invocation = describeInvocation(headers, spec, target.invokedArn, requestId, payload, logType === 'Tail');
+      const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, logType === 'Tail');
       this.#invoker
         .invoke(invocation)
         .then((outcome) => answer(response, invocation, outcome), fail)
@@ -108,6 +109,7 @@ function answer(response: ServerResponse, invocation: Invocation, outcome: Invoc
     'x-hearth-start-path',
     outcome.startPath,
   ];
+  if (invocation.reason !== 'current') headers.push('x-hearth-version-reason', invocation.reason);
   if (outcome.functionError !== undefined) headers.push('x-amz-function-error', outcome.functionError);
   if (outcome.logTail !== undefined) headers.push('x-amz-log-result', outcome.logTail);
   if (invocation.traceId !== undefined) headers.push('x-amzn-trace-id', invocation.traceId);

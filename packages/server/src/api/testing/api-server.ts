@@ -14,6 +14,7 @@ import { OperatorToken } from '../../auth/operator-token.ts';
 import { Sessions } from '../../auth/sessions.ts';
 import { SignedAuthenticator } from '../../auth/signed.ts';
 import { Functions } from '../../functions/functions.ts';
+import type { Rollout } from '../../functions/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
@@ -48,6 +49,8 @@ export interface ApiServerOptions {
   /** Whether signatures are checked. */
   readonly auth?: 'dev' | 'sigv4';
   readonly http?: Partial<HttpLimits>;
+  /** See {@link Functions}; changes are live at once without one. */
+  readonly rollout?: Rollout;
   readonly maxBodyBytes?: number;
 }
 
@@ -140,6 +143,7 @@ export class ApiServer implements AsyncDisposable {
     http,
     auth = 'dev',
     maxBodyBytes = 256 * MB,
+    rollout,
   }: ApiServerOptions = {}): Promise<ApiServer> {
     await using stack = new AsyncDisposableStack();
     let directory = data;
@@ -159,6 +163,7 @@ export class ApiServer implements AsyncDisposable {
         architectures: ['x86_64'],
         concurrency: () => concurrency,
         now: Date.now,
+        ...(rollout === undefined ? {} : { rollout }),
         schedule: (milliseconds, callback) => {
           const timer = setTimeout(callback, milliseconds);
           timer.unref();

@@ -8,7 +8,7 @@ import type { Invocation } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
 import type { BodyReader } from '../body.ts';
 import { MAX_PAYLOAD } from '../lambda/payload.ts';
-import { chosenVersion } from '../lambda/invocation-request.ts';
+import { chosenVersion } from '../chosen-version.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { Forbidden, UrlAccess } from './access.ts';
 import type { UrlAdmission } from './access.ts';
@@ -108,13 +108,16 @@ export class UrlFront {
     if (target === undefined || !isSame(target, before)) throw new Forbidden();
     answer.target = target;
     const now = this.#options.now();
-    const spec = chosenVersion(target, this.#options.random ?? Math.random);
+    const { spec, reason, report } = chosenVersion(target, request.headers, this.#options.random ?? Math.random);
     const traceId = traceOf(request, requestId, spec, now);
     answer.traceId = traceId;
     const { invokedArn } = target;
     makeEvent(request, body, { target, requestId, traceId, caller: admitted?.caller, now }, (error, payload) => {
       if (error !== undefined) fail(error);
-      else this.#run(answer, target, { requestId, spec, invokedArn, payload, traceId, tail: false }).catch(fail);
+      else {
+        const invocation = { requestId, spec, reason, report, invokedArn, payload, traceId, tail: false };
+        this.#run(answer, target, invocation).catch(fail);
+      }
     });
   }
 

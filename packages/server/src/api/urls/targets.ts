@@ -40,6 +40,7 @@ export class UrlTargets {
     functions.on('changed', forget);
     functions.on('versionDeleted', forget);
     functions.on('aliased', forget);
+    functions.on('updating', forget);
     functions.on('deleted', forget);
     functions.urls.on('changed', forget);
   }

@@ -119,7 +119,15 @@ export class TestFleet implements AsyncDisposable {
 
   invocation(spec: FunctionSpec, event = '{}', more: Partial<Invocation> = {}): Invocation {
     const payload = Buffer.from(event);
-    return { requestId: randomUUID(), spec, invokedArn: spec.functionArn, payload, tail: false, ...more };
+    return {
+      requestId: randomUUID(),
+      spec,
+      reason: 'current',
+      invokedArn: spec.functionArn,
+      payload,
+      tail: false,
+      ...more,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

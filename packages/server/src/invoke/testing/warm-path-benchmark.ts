@@ -98,7 +98,8 @@ const requestId = '11111111-2222-3333-4444-555555555555';
 const run = async (count: number, lanes: number): Promise<void> => {
   let left = count;
   const lane = async (): Promise<void> => {
-    while (left-- > 0) await fleet.invoke({ requestId, spec, invokedArn: spec.functionArn, payload, tail: false });
+    while (left-- > 0)
+      await fleet.invoke({ requestId, spec, reason: 'current', invokedArn: spec.functionArn, payload, tail: false });
   };
   await Promise.all(Array.from({ length: lanes }, lane));
 };

@@ -1,4 +1,4 @@
-import type { FunctionId, FunctionRecord, RunnableRecord, VersionRecord } from '../../functions/function-record.ts';
+import type { FunctionId, FunctionRecord, FunctionSettings, VersionRecord } from '../../functions/function-record.ts';
 import type { MetadataStore } from '../../functions/ports.ts';
 import { Changes } from './changes.ts';
 import { isSealed } from './key-ring.ts';
@@ -73,25 +73,50 @@ export class SealedMetadataStore implements MetadataStore {
     await this.#inner[Symbol.asyncDispose]();
   }
 
-  #isStale({ settings: { environment } }: RunnableRecord): boolean {
-    const sealed = environment[SEALED];
-    return sealed === undefined ? hasAny(environment) : !this.#ring.isCurrent(sealed);
+  #isStale(record: FunctionRecord | VersionRecord): boolean {
+    return settingsOf(record).some(({ environment }) => {
+      const sealed = environment[SEALED];
+      return sealed === undefined ? hasAny(environment) : !this.#ring.isCurrent(sealed);
+    });
   }
 
   #seal<T extends FunctionRecord | VersionRecord>(record: T): T {
-    const { environment } = record.settings;
-    if (!hasAny(environment)) return record;
-    const sealed = this.#ring.seal(JSON.stringify(environment), contextOf(record));
-    return { ...record, settings: { ...record.settings, environment: { [SEALED]: sealed } } };
+    return eachSettings(record, (settings, context) => {
+      const { environment } = settings;
+      if (!hasAny(environment)) return settings;
+      const sealed = this.#ring.seal(JSON.stringify(environment), context);
+      return { ...settings, environment: { [SEALED]: sealed } };
+    });
   }
 
   #open<T extends FunctionRecord | VersionRecord>(record: T): T {
-    const sealed = record.settings.environment[SEALED];
-    // Records of before anything was sealed are as they are, until they are written again.
-    if (sealed === undefined || !isSealed(sealed)) return record;
-    const environment = JSON.parse(this.#ring.open(sealed, contextOf(record))) as Record<string, string>;
-    return { ...record, settings: { ...record.settings, environment } };
+    return eachSettings(record, (settings, context) => {
+      const sealed = settings.environment[SEALED];
+      // Records of before anything was sealed are as they are, until they are written again.
+      if (sealed === undefined || !isSealed(sealed)) return settings;
+      const environment = JSON.parse(this.#ring.open(sealed, context)) as Record<string, string>;
+      return { ...settings, environment };
+    });
   }
+}
+
+/** The settings in a record: its own, and those of what serves meanwhile. */
+function settingsOf(record: FunctionRecord | VersionRecord): FunctionSettings[] {
+  const serving = 'update' in record ? record.update?.serving : undefined;
+  return serving === undefined ? [record.settings] : [record.settings, serving.settings];
+}
+
+/** A record with all settings in it changed. */
+function eachSettings<T extends FunctionRecord | VersionRecord>(
+  record: T,
+  change: (settings: FunctionSettings, context: string) => FunctionSettings,
+): T {
+  const context = contextOf(record);
+  const changed = { ...record, settings: change(record.settings, context) };
+  if (!('update' in changed) || changed.update === undefined) return changed;
+  const { update } = changed;
+  const settings = change(update.serving.settings, `${context}, as it serves`);
+  return { ...changed, update: { ...update, serving: { ...update.serving, settings } } };
 }
 
 function hasAny(environment: Readonly<Record<string, string>>): boolean {

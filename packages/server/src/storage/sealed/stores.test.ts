@@ -42,6 +42,18 @@ function withSecret(name: string, value = SECRET): FunctionRecord {
   return { ...record, settings: { ...record.settings, environment: { PASSWORD: value } } };
 }
 
+/** A function without a secret whose update has failed; the version that serves has one. */
+function servingWithSecret(name: string): FunctionRecord {
+  const { settings, architecture, code, revision } = withSecret(name);
+  const update = {
+    status: 'failed',
+    serving: { settings, architecture, code, revision },
+    code: 'c',
+    reason: 'r',
+  } as const;
+  return { ...functionRecord(name), revision: revision + 1, update };
+}
+
 function versionWithSecret(name: string, version: number): VersionRecord {
   return versionRecord(name, version, { settings: withSecret(name).settings });
 }
@@ -65,8 +77,11 @@ test('environment variables and secret keys are nowhere on the disk in the clear
   await using keys = new SealedAccountStore(await SqliteAccountStore.open(accounts), ring);
   await metadata.put(withSecret('one'));
   await metadata.put(functionRecord('two'), versionWithSecret('two', 1));
+  await metadata.put(servingWithSecret('three'));
   await keys.putAccount(account);
   await keys.putKey(key);
+  const three = (await metadata.all()).functions.find(({ name }) => name === 'three');
+  assert.deepEqual(three, servingWithSecret('three'));
   assert.match(bytesOf(functions), /sealed:1:/);
   assert.match(bytesOf(accounts), /sealed:1:/);
   for (const file of [functions, accounts]) assert.ok(!bytesOf(file).includes(SECRET), file);
@@ -122,6 +137,7 @@ test('with a new master key everything is sealed anew, while records change, and
   for (const name of ['f15', 'f16', 'f17']) {
     for (const version of [1, 2]) await store.put(withSecret(name), versionWithSecret(name, version));
   }
+  await store.put(servingWithSecret('f14'));
   // As a Hearth that sealed nothing has left it.
   await inner.put(withSecret('plain'));
   await accounts.putAccount(account);
@@ -148,6 +164,7 @@ test('with a new master key everything is sealed anew, while records change, and
   assert.equal(found.size, 20);
   assert.deepEqual(found.get('plain'), withSecret('plain'));
   assert.deepEqual(found.get('f0'), withSecret('f0'));
+  assert.deepEqual(found.get('f14'), servingWithSecret('f14'));
   assert.deepEqual(found.get('f19'), withSecret('f19', 'changed meanwhile'));
   assert.equal(found.has('f18'), false);
   assert.deepEqual((await new SealedAccountStore(innerKeys, fresh).all()).keys, [key]);

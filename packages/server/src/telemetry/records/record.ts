@@ -1,4 +1,4 @@
-import type { FunctionSpec, InstanceStep, StartPath } from '@hearth/protocol';
+import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
 import type { InvocationRecord } from '../../invoke/invocation.ts';
 
 /** How far a step is behind the invocation's arrival; -1 where it has not been reached. Whole microseconds: a small integer costs no memory of its own. */
@@ -12,6 +12,7 @@ const NOT_YET = -1;
 export class CompactRecord implements InvocationRecord {
   readonly requestId: string;
   readonly spec: Pick<FunctionSpec, 'account' | 'functionName' | 'version'>;
+  readonly versionReason: VersionReason;
   sandbox = '';
   instance = '';
   startPath: StartPath = 'warm';
@@ -27,9 +28,15 @@ export class CompactRecord implements InvocationRecord {
   readonly #receivedMs: number;
 
   /** @param receivedMs when the request arrived, milliseconds since the epoch. */
-  constructor(requestId: string, spec: Pick<FunctionSpec, 'account' | 'functionName' | 'version'>, receivedMs: number) {
+  constructor(
+    requestId: string,
+    spec: Pick<FunctionSpec, 'account' | 'functionName' | 'version'>,
+    versionReason: VersionReason,
+    receivedMs: number,
+  ) {
     this.requestId = requestId;
     this.spec = spec;
+    this.versionReason = versionReason;
     this.#receivedMs = receivedMs;
   }
 
@@ -39,6 +46,7 @@ export class CompactRecord implements InvocationRecord {
     const compact = new CompactRecord(
       record.requestId,
       { account, functionName, version },
+      record.versionReason,
       Date.parse(record.receivedAt),
     );
     compact.sandbox = record.sandbox;
@@ -85,6 +93,7 @@ export class CompactRecord implements InvocationRecord {
       account: this.account,
       functionName: this.functionName,
       version: this.version,
+      versionReason: this.versionReason,
       sandbox: this.sandbox,
       instance: this.instance,
       startPath: this.startPath,

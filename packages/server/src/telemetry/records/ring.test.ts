@@ -13,6 +13,7 @@ const SPEC = { account: '000000000000', functionName: 'hello', version: '$LATEST
 const WHOLE: InvocationRecord = {
   requestId: 'id-1',
   ...SPEC,
+  versionReason: 'pinned',
   sandbox: 'sandbox-1',
   instance: 'instance-1',
   startPath: 'fork',
@@ -34,7 +35,7 @@ test('a record comes out as it went in', () => {
 
 test('a record that its owner still fills in shows how far the invocation is', () => {
   const ring = new RecordRing(4);
-  const record = new CompactRecord('id-1', SPEC, Date.parse('2026-11-21T03:38:26.123Z'));
+  const record = new CompactRecord('id-1', SPEC, 'current', Date.parse('2026-11-21T03:38:26.123Z'));
   ring.put(record);
   assert.deepEqual(ring.get('id-1')?.times, {});
   assert.equal(ring.get('id-1')?.status, 'running');
@@ -51,7 +52,7 @@ test('it keeps exactly the last records, whatever the ids', () => {
       const ring = new RecordRing(capacity);
       const kept: CompactRecord[] = [];
       for (const requestId of requestIds) {
-        const record = new CompactRecord(requestId, SPEC, 0);
+        const record = new CompactRecord(requestId, SPEC, 'current', 0);
         ring.put(record);
         kept.push(record);
         if (kept.length > capacity) kept.shift();
@@ -79,7 +80,7 @@ test('the memory of a full ring stays the same and is under 400 bytes for each r
   const ring = new RecordRing(50_000);
   const fill = () => {
     for (let i = 0; i < 50_000; i++) {
-      const record = new CompactRecord(randomUUID(), SPEC, 1_700_000_000_000 + i);
+      const record = new CompactRecord(randomUUID(), SPEC, 'current', 1_700_000_000_000 + i);
       record.endedUs = i;
       ring.put(record);
     }
