@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { EventStreamCodec } from '@smithy/core/event-streams';
 import { judge } from './judge.ts';
 import { generate } from './requests.ts';
 import type { FuzzRequest } from './requests.ts';
@@ -50,6 +51,28 @@ test('what a client could not read is told from what it can', () => {
     [undefined, answer(404, 'Not Found')],
   ] as const) {
     assert.notEqual(judge(request(service), wrong), undefined, `${service} ${wrong.status} ${wrong.body.toString()}`);
+  }
+});
+
+test('events are told from what only looks like them', () => {
+  const codec = new EventStreamCodec(
+    (bytes) => Buffer.from(bytes).toString(),
+    (text) => Buffer.from(text),
+  );
+  const event = (value: string) =>
+    Buffer.from(codec.encode({ headers: { ':event-type': { type: 'string', value } }, body: Buffer.from('{}') }));
+  const judged = (...events: Buffer[]) =>
+    judge(request('lambda', 'InvokeWithResponseStream'), {
+      ...answer(200, '', { 'content-type': 'application/vnd.amazon.eventstream' }),
+      body: Buffer.concat(events),
+    });
+  const [chunk, end] = [event('PayloadChunk'), event('InvokeComplete')];
+  assert.equal(judged(chunk, chunk, end), undefined);
+  assert.equal(judged(end), undefined);
+  const damaged = Buffer.from(end);
+  damaged[20]! ^= 1;
+  for (const wrong of [[], [chunk], [end, chunk], [chunk, end.subarray(1)], [chunk, damaged]]) {
+    assert.notEqual(judged(...wrong), undefined);
   }
 });
 

@@ -1,3 +1,4 @@
+import { EventStreamCodec } from '@smithy/core/event-streams';
 import type { FuzzRequest } from './requests.ts';
 import type { WireAnswer } from './wire.ts';
 
@@ -27,7 +28,28 @@ function judgeSuccess(
   if (status === 204) return undefined;
   if (service === 'sts')
     return body.toString().includes(`<${operation}Response`) ? undefined : 'no XML of its operation';
+  if (headers.get('content-type') === 'application/vnd.amazon.eventstream') return judgeEvents(body);
   return isJson(body.toString()) ? undefined : 'a body that is not JSON';
+}
+
+const codec = new EventStreamCodec(
+  (bytes) => Buffer.from(bytes).toString(),
+  (text) => Buffer.from(text),
+);
+
+/** Whole events with the right checksums, of which the last one, and no other, says that it is. */
+function judgeEvents(body: Buffer): string | undefined {
+  const types: unknown[] = [];
+  try {
+    for (let at = 0; at < body.length;) {
+      const next = at + body.readUInt32BE(at);
+      types.push(codec.decode(body.subarray(at, next)).headers[':event-type']?.value);
+      at = next;
+    }
+  } catch (error) {
+    return `a broken event: ${(error as Error).message}`;
+  }
+  return types.indexOf('InvokeComplete') === types.length - 1 && types.length > 0 ? undefined : 'no end of the events';
 }
 
 type Form = (status: number, headers: ReadonlyMap<string, string>, text: string) => boolean;

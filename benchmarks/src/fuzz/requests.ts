@@ -79,7 +79,9 @@ export function generate(seed: number, index: number): FuzzRequest {
 const BUILT = OPERATIONS.filter(
   ({ name }) =>
     /^(Create|Delete|Get|List|Update)Functions?(Code|Configuration|Concurrency)?$/.test(name) ||
-    /^(PutFunctionConcurrency|Invoke|GetAccountSettings|(Tag|Untag)(Resource|LogGroup))$/.test(name) ||
+    /^(PutFunctionConcurrency|Invoke|InvokeWithResponseStream|GetAccountSettings|(Tag|Untag)(Resource|LogGroup))$/.test(
+      name,
+    ) ||
     /^((Create|Delete)Log(Group|Stream)|DescribeLog(Groups|Streams)|(Get|Filter|Put)LogEvents)$/.test(name) ||
     /^((Put|Delete)RetentionPolicy|ListTags(ForResource|LogGroup)?)$/.test(name) ||
     /^(GetCallerIdentity|AssumeRole|GetSessionToken)$/.test(name),
@@ -126,7 +128,7 @@ function restMessage(
     else if (httpPayload) body = Buffer.from(textOf(value));
     else document[name] = value;
   }
-  if (operation === 'Invoke') {
+  if (/^Invoke(WithResponseStream)?$/.test(operation)) {
     target = target.replace(/fuzz-[abc]/, random.chance(0.2) ? 'echo' : '$&');
     body = Buffer.from(random.chance(0.8) ? '{"a":1}' : textOf(input['Payload']));
   }
