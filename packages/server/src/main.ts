@@ -29,7 +29,6 @@ import { networkSettings } from './runtimes/npm.ts';
 import { Runtimes } from './runtimes/runtimes.ts';
 import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
-import { SqliteLayerStore } from './storage/sqlite/layer-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
 import {
   CompactRecord,
@@ -98,7 +97,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await spawnerEnded;
   });
   const metadata = opened.use(await SqliteMetadataStore.open(join(data, 'functions.db')));
-  const layers = opened.use(await SqliteLayerStore.open(join(data, 'layers.db')));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
   const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
   const archive = new StoredLogs(logs);
@@ -112,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     credentials.accounts.limits(account).concurrency ?? settings.concurrency;
   const functions = await Functions.open({
     metadata: await credentials.seal(metadata),
-    layers,
+    layers: metadata.layers,
     blobs,
     runtimes,
     architectures: [machineArchitecture()],
@@ -238,7 +236,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await functions[Symbol.asyncDispose]();
     await Promise.all([
       metadata[Symbol.asyncDispose](),
-      layers[Symbol.asyncDispose](),
       credentials[Symbol.asyncDispose](),
       logs[Symbol.asyncDispose](),
     ]);

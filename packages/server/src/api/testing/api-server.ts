@@ -18,7 +18,6 @@ import type { Rollout } from '../../functions/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
-import { SqliteLayerStore } from '../../storage/sqlite/layer-store.ts';
 import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
 import { Logs } from '../../logs/logs.ts';
 import { LogStore, StoredLogs } from '../../telemetry/index.ts';
@@ -153,11 +152,10 @@ export class ApiServer implements AsyncDisposable {
       directory = made;
     }
     const metadata = stack.use(await SqliteMetadataStore.open(join(directory, 'functions.db')));
-    const layers = stack.use(await SqliteLayerStore.open(join(directory, 'layers.db')));
     const functions = stack.use(
       await Functions.open({
         metadata,
-        layers,
+        layers: metadata.layers,
         blobs: await FilesystemBlobStore.open(join(directory, 'code')),
         runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
         architectures: ['x86_64'],

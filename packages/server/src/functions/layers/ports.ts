@@ -1,7 +1,7 @@
 import type { LayerId, LayerVersionId, LayerVersionRecord } from './layer-record.ts';
 
 /** Where layers are kept. Every adapter passes storage/conformance/layer-store.ts. */
-export interface LayerStore extends AsyncDisposable {
+export interface LayerStore {
   /** All versions that were not deleted, in no particular order, and all layers, also those with no version left. */
   all(): Promise<{ versions: LayerVersionRecord[]; layers: LayerRecord[] }>;
   /** Resolves once the record would survive a loss of power; replaces what was there. */

@@ -29,19 +29,24 @@ const lasts = async (store: LayerStore) =>
 /**
  * What every layer store does.
  *
- * @param place opens the store of one place; called again after disposal it must find what was put there before.
+ * @param places makes a place, whose `open` opens its store; called again after disposal it must find what was put before.
  */
-export function layerStoreConformance(name: string, places: () => Promise<{ open: () => Promise<LayerStore> }>): void {
+export function layerStoreConformance(
+  name: string,
+  places: () => Promise<{ open: () => Promise<AsyncDisposable & { layers: LayerStore }> }>,
+): void {
   test(`${name}: what was put is there, whole, and after opening again too`, async () => {
     const { open } = await places();
     {
-      await using store = await open();
+      await using opened = await open();
+      const { layers: store } = opened;
       assert.deepEqual(await store.all(), { versions: [], layers: [] });
       await store.put(layerVersion('one', 1));
       await store.put(layerVersion('one', 2));
       await store.put(layerVersion('two', 1));
     }
-    await using store = await open();
+    await using opened = await open();
+    const { layers: store } = opened;
     const { versions } = await store.all();
     assert.deepEqual(
       versions.sort((a, b) => place(a).localeCompare(place(b))),
@@ -51,7 +56,8 @@ export function layerStoreConformance(name: string, places: () => Promise<{ open
   });
 
   test(`${name}: put replaces the version of the same account, region, name and number, and no other`, async () => {
-    await using store = await (await places()).open();
+    await using opened = await (await places()).open();
+    const { layers: store } = opened;
     await store.put(layerVersion('one', 1));
     await store.put(layerVersion('one', 1, { region: 'eu-west-1' }));
     await store.put(layerVersion('one', 1, { account: '111111111111' }));
@@ -70,14 +76,16 @@ export function layerStoreConformance(name: string, places: () => Promise<{ open
   test(`${name}: delete removes one version, and is no error where there is none; the highest number is remembered`, async () => {
     const { open } = await places();
     {
-      await using store = await open();
+      await using opened = await open();
+      const { layers: store } = opened;
       for (const version of [1, 2, 3]) await store.put(layerVersion('one', version));
       await store.delete(layerVersion('one', 3));
       await store.delete(layerVersion('one', 2));
       await store.delete(layerVersion('one', 4));
       await store.delete(layerVersion('two', 1));
     }
-    await using store = await open();
+    await using opened = await open();
+    const { layers: store } = opened;
     assert.deepEqual((await store.all()).versions, [layerVersion('one', 1)]);
     await store.delete(layerVersion('one', 1));
     assert.deepEqual((await store.all()).versions, []);
@@ -85,15 +93,15 @@ export function layerStoreConformance(name: string, places: () => Promise<{ open
   });
 
   test(`${name}: many changes at once are all kept`, async () => {
-    await using store = await (await places()).open();
+    await using opened = await (await places()).open();
+    const { layers: store } = opened;
     await Promise.all(Array.from({ length: 100 }, (_, i) => store.put(layerVersion('one', i + 1))));
     assert.equal((await store.all()).versions.length, 100);
   });
 
   test(`${name}: a closed store says so`, async () => {
-    const store = await (await places()).open();
-    await store[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-    await assert.rejects(store.put(layerVersion('one', 1)), /closed/);
+    const opened = await (await places()).open();
+    await opened[Symbol.asyncDispose]();
+    await assert.rejects(opened.layers.put(layerVersion('one', 1)), /closed/);
   });
 }

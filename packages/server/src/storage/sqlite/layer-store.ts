@@ -1,34 +1,25 @@
 import type { LayerVersionId, LayerVersionRecord } from '../../functions/layers/layer-record.ts';
 import type { LayerRecord, LayerStore } from '../../functions/layers/ports.ts';
-import type { LayerRequest } from './layer-worker.ts';
-import { DatabaseThread } from './thread.ts';
+import type { LayerRequest } from './layer-tables.ts';
+import type { DatabaseThread } from './thread.ts';
 
-/** Layers in an SQLite file, which a thread of its own owns. */
+/** Layers beside functions in one file. The thread that owns it is the metadata store's: another would take some 20 MB. */
 export class SqliteLayerStore implements LayerStore {
-  readonly #thread: DatabaseThread<LayerRequest>;
+  readonly #thread: Pick<DatabaseThread<LayerRequest>, 'ask'>;
 
-  private constructor(thread: DatabaseThread<LayerRequest>) {
+  constructor(thread: Pick<DatabaseThread<LayerRequest>, 'ask'>) {
     this.#thread = thread;
   }
 
-  /** Opens or creates the file; see {@link DatabaseThread.open}. */
-  static async open(file: string): Promise<SqliteLayerStore> {
-    return new SqliteLayerStore(await DatabaseThread.open(new URL('layer-worker.ts', import.meta.url), file, 'layers'));
-  }
-
   all(): Promise<{ versions: LayerVersionRecord[]; layers: LayerRecord[] }> {
-    return this.#thread.ask({ type: 'all' });
+    return this.#thread.ask({ type: 'all-layers' });
   }
 
   put(record: LayerVersionRecord): Promise<void> {
-    return this.#thread.ask({ type: 'put', record });
+    return this.#thread.ask({ type: 'put-layer-version', record });
   }
 
   delete({ account, region, name, version }: LayerVersionId): Promise<void> {
-    return this.#thread.ask({ type: 'delete', id: { account, region, name, version } });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#thread[Symbol.asyncDispose]();
+    return this.#thread.ask({ type: 'delete-layer-version', id: { account, region, name, version } });
   }
 }

@@ -1,14 +1,19 @@
 import type { FunctionId, FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
 import type { MetadataStore } from '../../functions/ports.ts';
+import { SqliteLayerStore } from './layer-store.ts';
+import type { LayerRequest } from './layer-tables.ts';
 import type { MetadataRequest } from './metadata-worker.ts';
 import { DatabaseThread } from './thread.ts';
 
 /** Functions and their versions in an SQLite file, which a thread of its own owns. */
 export class SqliteMetadataStore implements MetadataStore {
-  readonly #thread: DatabaseThread<MetadataRequest>;
+  /** In the same file; it ends with this store. */
+  readonly layers: SqliteLayerStore;
+  readonly #thread: DatabaseThread<MetadataRequest | LayerRequest>;
 
-  private constructor(thread: DatabaseThread<MetadataRequest>) {
+  private constructor(thread: DatabaseThread<MetadataRequest | LayerRequest>) {
     this.#thread = thread;
+    this.layers = new SqliteLayerStore(thread);
   }
 
   /** Opens or creates the file; see {@link DatabaseThread.open}. */

@@ -1,6 +1,7 @@
 /** The thread of `SqliteMetadataStore`. */
 import type { FunctionId, FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
 import { inTransaction } from './database.ts';
+import { LAYER_TABLES, type LayerRequest, serveLayers } from './layer-tables.ts';
 import { serve } from './serve.ts';
 
 /** What the store asks of its thread. */
@@ -28,9 +29,11 @@ const STEPS = [
      PRIMARY KEY (account, region, name, version),
      FOREIGN KEY (account, region, name) REFERENCES functions ON DELETE CASCADE
    ) STRICT, WITHOUT ROWID`,
+  LAYER_TABLES,
 ];
 
-serve<MetadataRequest>(STEPS, (database) => {
+serve<MetadataRequest | LayerRequest>(STEPS, (database) => {
+  const answerLayers = serveLayers(database);
   const functions = database.prepare('SELECT record FROM functions');
   const versions = database.prepare('SELECT record FROM versions');
   const upsert = database.prepare(
@@ -74,6 +77,8 @@ serve<MetadataRequest>(STEPS, (database) => {
         const { account, region, name } = request.function;
         return void removeVersion.run(account, region, name, request.version);
       }
+      default:
+        return answerLayers(request);
     }
   };
 });
