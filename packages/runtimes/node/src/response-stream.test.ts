@@ -177,6 +177,16 @@ describe('HttpResponseStream', () => {
     });
   }
 
+  test('a prelude that has no JSON fails the invocation', async () => {
+    await using peer = await SandboxPeer.ready(
+      streaming('awslambda.HttpResponseStream.from(responseStream, undefined).end("a");'),
+    );
+    for (let count = 0; count < 2; count++) {
+      const outcome = await peer.invoke();
+      assert.deepEqual([outcome?.error?.errorType, outcome?.contentType], ['TypeError', undefined]);
+    }
+  });
+
   test('a prelude longer than the credit waits for more', async () => {
     const long = { headers: { a: 'x'.repeat(INITIAL_CREDIT + 10) } };
     await using peer = await SandboxPeer.ready(

@@ -70,18 +70,19 @@ export class ResponseStream extends Writable {
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, written: Written): void {
-    if (!this.#open) return written();
-    this.#rest = this.#begun ? chunk : this.#begin(chunk);
-    this.#written = written;
-    this.#pump();
+    if (!this.#open) written();
+    else if (this.#begun) this.#send(chunk, written);
+    else this.#begin(chunk, written);
   }
 
   override _final(written: Written): void {
-    if (!this.#open || this.#begun) return this.#whole(written);
+    const finish: Written = (error) => {
+      if (this.#open && !error) this.#connection.sendText(Kind.whole, this.#id, '');
+      written(error);
+    };
     // What comes before the first byte comes without one too.
-    this.#rest = this.#begin(new Uint8Array());
-    this.#written = () => this.#whole(written);
-    this.#pump();
+    if (this.#open && !this.#begun) this.#begin(new Uint8Array(), finish);
+    else finish();
   }
 
   /** More bytes may be sent, if `id` is this stream's. */
@@ -103,13 +104,26 @@ export class ResponseStream extends Writable {
     this.#settle();
   }
 
-  /** @returns the first bytes with what comes before them. */
-  #begin(first: Uint8Array): Uint8Array {
+  /** Sends the head, what comes before the first bytes, and those. */
+  #begin(first: Uint8Array, written: Written): void {
+    let bytes = first;
+    try {
+      const before: Uint8Array[] = [];
+      this._onBeforeFirstWrite?.((part) => before.push(Buffer.from(part as Uint8Array)));
+      if (before.length > 0) bytes = Buffer.concat([...before, first]);
+    } catch (error) {
+      // Function code's: it fails the stream, and so the invocation.
+      return written(error as Error);
+    }
     this.#begun = true;
-    const parts: Uint8Array[] = [];
-    this._onBeforeFirstWrite?.((bytes) => parts.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
     this.#connection.sendText(Kind.head, this.#id, this.#contentType);
-    return parts.length === 0 ? first : Buffer.concat([...parts, first]);
+    this.#send(bytes, written);
+  }
+
+  #send(bytes: Uint8Array, written: Written): void {
+    this.#rest = bytes;
+    this.#written = written;
+    this.#pump();
   }
 
   #pump(): void {
@@ -133,11 +147,6 @@ export class ResponseStream extends Writable {
     this.#rest = undefined;
     this.#written = undefined;
     written?.();
-  }
-
-  #whole(written: Written): void {
-    if (this.#open) this.#connection.sendText(Kind.whole, this.#id, '');
-    written();
   }
 }
 
