@@ -6,6 +6,14 @@ import { zipOneFile } from './zip.ts';
 /** The function that all benchmarks run: a JSON echo. */
 const code = zipOneFile('index.mjs', 'export const handler = async (event) => event;\n');
 
+/** The same behind a function URL: it echoes the body of a request. */
+export const urlCode = zipOneFile(
+  'index.mjs',
+  `export const handler = async ({ body }) => ({
+    statusCode: 200, headers: { 'content-type': 'application/json' }, body,
+  });\n`,
+);
+
 /** Requests for creation that are under way at the same time. */
 const PARALLEL = 8;
 

@@ -1,4 +1,4 @@
-import { LambdaClient, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
+import { CreateFunctionUrlConfigCommand, LambdaClient, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -82,6 +82,16 @@ export class Hearth implements AsyncDisposable {
       headers: signedHeaders(account),
       body,
     };
+  }
+
+  /** Makes a URL of a function's. @returns a request to it by the name of its host, with headers as fetch and curl send them. */
+  async createUrl(functionName: string): Promise<(body: string) => Target> {
+    const command = new CreateFunctionUrlConfigCommand({ FunctionName: functionName, AuthType: 'NONE' });
+    const { FunctionUrl: made } = await this.client().send(command);
+    const { host } = new URL(made!);
+    const headers = { host, accept: '*/*', 'user-agent': 'hearth-benchmark', 'content-type': 'application/json' };
+    // The name need not be known to the machine's resolver.
+    return (body) => ({ name: `hearth ${functionName} by its URL`, url: `${this.url}/`, headers, body });
   }
 
   /** What an operator's endpoint answers: `path` is relative to `/_hearth/`. */

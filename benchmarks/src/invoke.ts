@@ -1,5 +1,5 @@
 /** `invoke`: the warm path, against a bare server, functions-framework and workerd. */
-import { createFunctions } from './functions.ts';
+import { createFunctions, urlCode } from './functions.ts';
 import { Hearth } from './hearth.ts';
 import { closedLoop, ensureWrk, type ClosedLoopResult } from './load/closed-loop.ts';
 import { openLoop, type OpenLoopResult } from './load/open-loop.ts';
@@ -73,6 +73,8 @@ export const invoke: Benchmark = {
       await createFunctions(hearth.client(), [name], { MemorySize: memory });
       subjects.push(subject(`hearth ${memory} MB`, (body) => hearth.target(name, body)));
     }
+    await createFunctions(hearth.client(), ['echo-url'], { MemorySize: 1769, Code: { ZipFile: urlCode } });
+    subjects.push(subject('hearth 1769 MB, URL', await hearth.createUrl('echo-url')));
     for (const name of ['bare', 'functions-framework', 'workerd'] as const) {
       const { url } = servers.use(await startPeer(name));
       const headers = { 'content-type': 'application/json' };

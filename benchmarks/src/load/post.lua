@@ -6,7 +6,10 @@ function init(args)
   wrk.body = file:read("*a")
   file:close()
   for index = 2, #args, 2 do
-    wrk.headers[args[index]] = args[index + 1]
+    local name = args[index]
+    -- wrk adds a header of its own unless it finds one of exactly this name.
+    if name == "host" then name = "Host" end
+    wrk.headers[name] = args[index + 1]
   end
 end
 

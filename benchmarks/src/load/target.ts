@@ -1,3 +1,5 @@
+import { Client } from '../client.ts';
+
 /** What load is put on: one URL that is sent one JSON body again and again. */
 export interface Target {
   name: string;
@@ -24,9 +26,6 @@ export function requestBytes(target: Target): Buffer {
  * @throws Error unless the answer is 200 and echoes the body
  */
 export async function verifyEcho(target: Target): Promise<void> {
-  const answer = await fetch(target.url, { method: 'POST', headers: target.headers, body: target.body });
-  const text = await answer.text();
-  if (answer.status !== 200 || JSON.stringify(JSON.parse(text)) !== target.body) {
-    throw new Error(`${target.name} answered ${answer.status} ${text.slice(0, 500)} instead of the echo`);
-  }
+  using client = new Client(1);
+  await client.echo(target);
 }

@@ -6,7 +6,6 @@ export const URL_PATH = `${OPERATOR_PATH}url/`;
 
 const ID_LENGTH = 32;
 const LABEL = '.lambda-url.';
-const ID = /^[a-z0-9]{32}$/;
 const REGION = /^[a-z0-9-]+/;
 
 /** What a request says of the URL that it is for. */
@@ -23,11 +22,11 @@ export function isUrlHost(host: string | undefined): host is string {
   return host !== undefined && host.startsWith(LABEL, ID_LENGTH);
 }
 
-/** @returns undefined where the id or the region is none. */
+/** @returns undefined where it names no region. */
 export function addressOfHost(host: string): Address | undefined {
   const id = host.slice(0, ID_LENGTH);
   const region = REGION.exec(host.slice(ID_LENGTH + LABEL.length))?.[0];
-  return ID.test(id) && region !== undefined ? { id, region, prefix: '' } : undefined;
+  return region === undefined ? undefined : { id, region, prefix: '' };
 }
 
 /** @returns undefined where a path is not of the form `/_hearth/url/ID/...`. */
@@ -36,7 +35,7 @@ export function addressOfPath(url: string): Address | undefined {
   const end = URL_PATH.length + ID_LENGTH;
   const id = url.slice(URL_PATH.length, end);
   const next = url[end];
-  if (!ID.test(id) || !(next === undefined || next === '/' || next === '?')) return undefined;
+  if (next !== undefined && next !== '/' && next !== '?') return undefined;
   return { id, region: undefined, prefix: URL_PATH + id };
 }
 

@@ -38,10 +38,9 @@ export class UrlTargets {
       this.#byPath.clear();
     };
     functions.on('changed', forget);
-    functions.on('versionDeleted', forget);
     functions.on('aliased', forget);
     functions.on('updating', forget);
-    functions.on('deleted', forget);
+    // That of a deleted function is gone with it, and no alias names a deleted version.
     functions.urls.on('changed', forget);
   }
 
