@@ -110,7 +110,8 @@ function eventHeaders(request: IncomingMessage, { target, traceId, caller }: Eve
   if (target.prefix !== '') text += `,"x-forwarded-prefix":"${target.prefix}"`;
   const add = (name: string, value: string) => {
     if (LEFT_OUT.has(name) || (caller !== undefined && CREDENTIALS.has(name))) return;
-    text += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    // Of the characters of a header's name none means anything in JSON (RFC 9110, section 5.6.2).
+    text += `,"${name}":${JSON.stringify(value)}`;
   };
   const { headers, rawHeaders } = request;
   const names = Object.keys(headers);
