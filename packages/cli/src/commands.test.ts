@@ -106,6 +106,60 @@ describe('the hearth command', () => {
     assert.deepEqual([payload, functionError, startPath], [error, 'Unhandled', 'warm']);
   });
 
+  test('invoke --stream prints what comes while more is to come', async () => {
+    const { promise: heard, resolve } = Promise.withResolvers<void>();
+    server.onStream = async function* (name, event) {
+      yield `${name} ${JSON.stringify(event)} `;
+      await heard;
+      yield 'last';
+      yield {};
+    };
+    const child = startHearth(['invoke', 'one', '{"a":1}', '--stream'], { AWS_ENDPOINT_URL: server.url });
+    let out = '';
+    let errors = '';
+    child.stderr!.on('data', (bytes) => (errors += String(bytes)));
+    child.stdout!.on('data', (bytes) => {
+      // Only what was printed makes the function go on.
+      if ((out += String(bytes)) === 'one {"a":1} ') resolve();
+    });
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.deepEqual([code, out], [0, 'one {"a":1} last']);
+    assert.match(errors, /^warm start, .* request request-1\n$/);
+  });
+
+  test('invoke --stream prints bytes as they are, and in JSON one answer', async () => {
+    server.onStream = async function* () {
+      yield '\u00c3';
+      yield '\u00a9';
+      yield { LogResult: Buffer.from('START\n').toString('base64') };
+    };
+    const ran = await hearth('invoke', 'one', '--stream', '--log');
+    assert.equal(ran.stdout, 'é');
+    assert.match(ran.stderr, /^START\nwarm start/);
+    const { payload, log } = JSON.parse((await hearth('invoke', 'one', '--stream', '--json')).stdout) as object & {
+      payload: unknown;
+      log: unknown;
+    };
+    assert.deepEqual([payload, log], ['é', 'START\n']);
+  });
+
+  test('invoke --stream tells a stream that failed, or broke off, from a whole one', async () => {
+    const document = { errorType: 'TypeError', errorMessage: 'no', trace: ['TypeError: no', '    at x'] };
+    server.onStream = async function* () {
+      yield 'some';
+      yield { ErrorCode: 'Unhandled', ErrorDetails: JSON.stringify(document) };
+    };
+    const failed = await hearth('invoke', 'one', '--stream');
+    assert.deepEqual([failed.code, failed.stdout], [1, 'some']);
+    assert.match(failed.stderr, /^TypeError: no\n {4}at x\nwarm start/);
+    server.onStream = async function* () {
+      yield 'some';
+    };
+    const broken = await hearth('invoke', 'one', '--stream');
+    assert.equal(broken.code, 1);
+    assert.match(broken.stderr, /The answer broke off before its end\.\nHint: /);
+  });
+
   test('an event that is not JSON is refused before it is sent', async () => {
     const ran = await hearth('invoke', 'one', '{name: 1}');
     assert.equal(ran.code, 1);

@@ -62,6 +62,7 @@ ${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=
 
   add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin ({} if not given)')
     .option('--log', "show the last 4 KB of the invocation's log")
+    .option('--stream', 'print what the function streams as it comes (awslambda.streamifyResponse)')
     .option('--qualifier <version>', 'alias, version number or $LATEST')
     .addHelpText(
       'after',

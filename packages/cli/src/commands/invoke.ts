@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
+import { StringDecoder } from 'node:string_decoder';
 import { CliError } from '../cli-error.ts';
 import type { Invoked } from '../client/functions.ts';
 import { invokeFunction } from '../client/functions.ts';
@@ -11,6 +13,7 @@ export interface InvokeOptions {
   qualifier?: string;
   log?: boolean;
   json?: boolean;
+  stream?: boolean;
 }
 
 /**
@@ -20,6 +23,7 @@ export interface InvokeOptions {
  */
 export async function invoke(name: string, payload: string | undefined, options: InvokeOptions): Promise<number> {
   const event = await readPayload(payload);
+  if (options.stream === true) return await stream(name, event, options);
   const { qualifier, log = false } = options;
   const answer = await withProgress(
     `Waiting for ${name}`,
@@ -27,6 +31,29 @@ export async function invoke(name: string, payload: string | undefined, options:
   );
   if (options.json === true) printJson(answer);
   else print(answer);
+  return answer.functionError === undefined ? 0 : 1;
+}
+
+/** Prints what the function streams as it comes. In JSON it is one answer, as without streaming. */
+async function stream(name: string, event: Buffer, { qualifier, log = false, json }: InvokeOptions): Promise<number> {
+  const { invokeStreaming } = await import('../client/streamed-invocation.ts');
+  const pieces: Buffer[] = [];
+  const characters = new StringDecoder();
+  const show = async (piece: Buffer): Promise<void> => {
+    // A piece may end in the midst of a character.
+    const shown = process.stdout.isTTY ? printable(characters.write(piece)) : piece;
+    if (!process.stdout.write(shown)) await once(process.stdout, 'drain');
+  };
+  const collect = async (piece: Buffer): Promise<void> => void pieces.push(piece);
+  const take = json === true ? collect : show;
+  const answer = await invokeStreaming(new Server(), name, event, { qualifier, log }, take);
+  if (json === true) {
+    printJson(answer.functionError === undefined ? { ...answer, payload: Buffer.concat(pieces) } : answer);
+  } else {
+    if (process.stdout.isTTY) process.stdout.write('\n');
+    if (answer.logTail !== undefined) process.stderr.write(printable(answer.logTail));
+    printEnd(answer);
+  }
   return answer.functionError === undefined ? 0 : 1;
 }
 
@@ -56,8 +83,14 @@ function print(answer: Invoked): void {
   const text = answer.payload.toString();
   if (answer.functionError === undefined) {
     process.stdout.write(`${process.stdout.isTTY ? printable(text) : text}\n`);
-  } else {
-    process.stderr.write(`${printable(describeError(text))}\n`);
+  }
+  printEnd(answer);
+}
+
+/** Why it failed, if so, and how it was run. */
+function printEnd(answer: Invoked): void {
+  if (answer.functionError !== undefined) {
+    process.stderr.write(`${printable(describeError(answer.payload.toString()))}\n`);
   }
   const version = answer.version === undefined || answer.version === '$LATEST' ? '' : `, version ${answer.version}`;
   const how = `${answer.startPath ?? 'unknown'} start, ${answer.milliseconds.toFixed(1)} ms${version}`;

@@ -4,7 +4,13 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { EventStreamCodec } from '@smithy/core/event-streams';
 import type { FunctionConfiguration } from '../client/functions.ts';
+
+const codec = new EventStreamCodec(
+  (bytes) => Buffer.from(bytes).toString(),
+  (text) => Buffer.from(text),
+);
 
 /** A request as the server saw it. */
 export interface Seen {
@@ -26,6 +32,8 @@ export class FakeServer implements AsyncDisposable {
   /** How many looks at a new function find it still pending. */
   pendingLooks = 1;
   onInvoke: (name: string, event: unknown) => InvokeAnswer = (_name, event) => ({ body: JSON.stringify(event) });
+  /** Payloads of PayloadChunk, and then what InvokeComplete says; without that the answer breaks off. */
+  onStream: (name: string, event: unknown) => AsyncIterable<string | object> = async function* () {};
   readonly #http = createServer((request, response) => void this.#handle(request, response));
 
   static async start(): Promise<FakeServer> {
@@ -59,6 +67,8 @@ export class FakeServer implements AsyncDisposable {
 
     if (url.pathname === '/_hearth/fleet') return answer(200, this.fleet);
     if (url.pathname === '/_hearth/logs') return this.#sendLogs(response, url.searchParams.get('follow') === '1');
+    const streamed = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/.exec(url.pathname);
+    if (streamed !== null) return this.#stream(response, this.onStream(decodeURIComponent(streamed[1]!), body));
     const match = /^\/2015-03-31\/functions(?:\/([^/]+)(\/\w+)?)?$/.exec(url.pathname);
     if (match === null) return fail(404, 'UnknownOperationException', 'no such path');
     const name = decodeURIComponent(match[1] ?? (body.FunctionName as string | undefined) ?? '');
@@ -76,6 +86,19 @@ export class FakeServer implements AsyncDisposable {
     }
     this.functions.delete(name);
     return answer(204, '');
+  }
+
+  async #stream(response: ServerResponse, events: AsyncIterable<string | object>): Promise<void> {
+    response.writeHead(200, { 'x-hearth-start-path': 'warm', 'x-amzn-requestid': 'request-1' });
+    for await (const event of events) {
+      const [type, body] =
+        typeof event === 'string' ? ['PayloadChunk', event] : ['InvokeComplete', JSON.stringify(event)];
+      const headers = { ':event-type': { type: 'string' as const, value: type } };
+      // In pieces, as a network may cut them.
+      const bytes = Buffer.from(codec.encode({ headers, body: Buffer.from(body, 'latin1') }));
+      for (let at = 0; at < bytes.length; at += 7) response.write(bytes.subarray(at, at + 7));
+    }
+    response.end();
   }
 
   /** Two a page, so that a command has to ask for the next. */
