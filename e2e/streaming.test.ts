@@ -15,7 +15,7 @@ import {
   type InvokeWithResponseStreamResponseEvent,
 } from '@aws-sdk/client-lambda';
 import { eventually } from './testing/eventually.ts';
-import { Hearth } from './testing/hearth.ts';
+import { Hearth, HEARTH, run } from './testing/hearth.ts';
 import { packageClosure } from './testing/package-closure.ts';
 
 const MB = 1024 * 1024;
@@ -138,6 +138,15 @@ describe('a function that streams', () => {
     );
     const { text } = await all('http');
     assert.equal(text, `{"statusCode":201,"headers":{"content-type":"a/b"}}${'\0'.repeat(8)}body`);
+  });
+
+  it('is printed by the hearth command', async () => {
+    await create(
+      'command',
+      'for (const piece of ["one ", "two ", event.last]) responseStream.write(piece); responseStream.end();',
+    );
+    const printed = await run(HEARTH, ['invoke', 'command', '{"last":"three"}', '--stream'], hearth.environment());
+    assert.equal(printed, 'one two three');
   });
 
   it('passes on what another function streams to it, as it comes', async () => {
