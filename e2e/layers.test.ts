@@ -11,7 +11,6 @@ import { after, before, describe, it } from 'node:test';
 import {
   AddLayerVersionPermissionCommand,
   DeleteLayerVersionCommand,
-  PublishLayerVersionCommand,
   UpdateFunctionConfigurationCommand,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
@@ -62,7 +61,8 @@ describe('layers', () => {
 
   after(() => hearth[Symbol.asyncDispose]());
 
-  const publish = (name: string, files: Record<string, string | Buffer>, on = hearth) => publishOn(on, name, files);
+  const publish = (name: string, content: Record<string, string | Buffer> | Buffer) =>
+    hearth.publishLayer(name, content);
 
   const reconfigure = async (name: string, change: object): Promise<void> => {
     const client = hearth.client();
@@ -231,14 +231,14 @@ describe('layers', () => {
     try {
       {
         await using server = await Hearth.start(options);
-        const layer = await publish('deleted', { kept: 'still here' }, server);
+        const layer = await server.publishLayer('deleted', { kept: 'still here' });
         await server.create('keeps', LOOK, { Layers: [layer] });
         await server.client().send(new DeleteLayerVersionCommand({ LayerName: 'deleted', VersionNumber: 1 }));
         assert.deepEqual((await server.invoke('keeps')).payload.opt, ['/opt/kept still here']);
       }
       await using server = await Hearth.start(options);
       assert.deepEqual((await server.invoke('keeps')).payload.opt, ['/opt/kept still here']);
-      assert.match(await publish('deleted', { next: '' }, server), /:2$/);
+      assert.match(await server.publishLayer('deleted', { next: '' }), /:2$/);
     } finally {
       fs.rmSync(data, { recursive: true, force: true });
     }
@@ -266,13 +266,9 @@ describe('layers', () => {
     const at = damaged.indexOf('data.txt') + 'data.txt'.length + 3;
     damaged[at] = damaged[at]! ^ 0xff;
     const good = await publish('beside', { beside: 'good' });
-    const [broken, mended] = await Promise.all(
-      [damaged, whole].map(async (bytes, i) => {
-        const command = new PublishLayerVersionCommand({ LayerName: `mend-${i}`, Content: { ZipFile: bytes } });
-        return (await hearth.client().send(command)).LayerVersionArn!;
-      }),
-    );
-    await hearth.create('mended', LOOK, { Layers: [good, broken!] });
+    const broken = await publish('broken', damaged);
+    const mended = await publish('mended', whole);
+    await hearth.create('mended', LOOK, { Layers: [good, broken] });
     for (let times = 0; times < 2; times++) {
       await assert.rejects(hearth.invoke('mended'), (error: Error) => {
         assert.equal(error.name, 'InvalidZipFileException');
@@ -284,7 +280,7 @@ describe('layers', () => {
       cached(hearth).filter((name) => /partial|zip/.test(name)),
       [],
     );
-    await reconfigure('mended', { Layers: [good, mended!] });
+    await reconfigure('mended', { Layers: [good, mended] });
     const { opt } = (await hearth.invoke('mended')).payload;
     assert.deepEqual(opt, ['/opt/beside good', `/opt/data.txt ${'some text '.repeat(4)}`]);
   });
@@ -297,11 +293,7 @@ describe('layers', () => {
     zip.end();
     const parts: Buffer[] = [];
     for await (const part of zip.outputStream) parts.push(part as Buffer);
-    const command = new PublishLayerVersionCommand({
-      LayerName: 'links',
-      Content: { ZipFile: Buffer.concat(parts) },
-    });
-    const links = (await hearth.client().send(command)).LayerVersionArn!;
+    const links = await publish('links', Buffer.concat(parts));
     // The second layer would write through the first one's links.
     const through = await publish('through', { 'instance/x': 'x', 'etc/passwd': 'x' });
     await hearth.create('links', LOOK, { Layers: [links, through] });
@@ -315,12 +307,6 @@ describe('layers', () => {
     assert.deepEqual((await hearth.invoke('links-alone')).payload, [false, '/etc/passwd', false]);
   });
 });
-
-/** @returns the ARN of the version. */
-async function publishOn(hearth: Hearth, name: string, files: Record<string, string | Buffer>): Promise<string> {
-  const command = new PublishLayerVersionCommand({ LayerName: name, Content: { ZipFile: await zipOf(files) } });
-  return (await hearth.client().send(command)).LayerVersionArn!;
-}
 
 /** Names of what is in the code caches of all instances. */
 function cached(hearth: Hearth): string[] {

@@ -6,7 +6,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { InvokeCommand, LambdaClient, waitUntilFunctionActiveV2, CreateFunctionCommand } from '@aws-sdk/client-lambda';
+import {
+  InvokeCommand,
+  LambdaClient,
+  waitUntilFunctionActiveV2,
+  CreateFunctionCommand,
+  PublishLayerVersionCommand,
+} from '@aws-sdk/client-lambda';
 import type { LambdaClientConfig } from '@aws-sdk/client-lambda';
 import { ZipFile } from 'yazl';
 import { keepRuntimes, seedRuntime } from './runtime-cache.ts';
@@ -130,6 +136,13 @@ export class Hearth implements AsyncDisposable {
       }),
     );
     await waitUntilFunctionActiveV2({ client, maxWaitTime: 150, minDelay: 0.05 }, { FunctionName: name });
+  }
+
+  /** @returns the ARN of a layer's new version. */
+  async publishLayer(name: string, content: Record<string, string | Buffer> | Buffer): Promise<string> {
+    const archive = Buffer.isBuffer(content) ? content : await zipOf(content);
+    const command = new PublishLayerVersionCommand({ LayerName: name, Content: { ZipFile: archive } });
+    return (await this.client().send(command)).LayerVersionArn!;
   }
 
   async invoke(name: string, event: unknown = {}, account?: string): Promise<Answer> {

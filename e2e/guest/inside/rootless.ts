@@ -87,6 +87,18 @@ describe('a server of an ordinary user', () => {
     assert.match(status, /^Name:/);
   });
 
+  it('gives functions their layers, merged', async () => {
+    const Layers = [
+      await hearth.publishLayer('first', { 'bin/greet': '#!/bin/sh\necho one', first: '' }),
+      await hearth.publishLayer('second', { 'bin/greet': '#!/bin/sh\necho two', second: '' }),
+    ];
+    await hearth.create('layered', PROBE, { Timeout: 120, Layers });
+    const ask = async (event: object): Promise<any> => (await hearth.invoke('layered', event)).payload;
+    assert.deepEqual(await ask({ do: 'list', path: '/opt' }), { value: ['bin', 'first', 'second'] });
+    assert.deepEqual(await ask({ do: 'run', command: 'greet', args: [] }), { value: 'two\n' });
+    assert.deepEqual(await ask({ do: 'write', path: '/opt/first' }), { failed: 'EROFS' });
+  });
+
   it('lets functions out to the network, and not to the machine', async () => {
     assert.deepEqual(await probe({ do: 'fetch', url: OUTSIDE }), { value: 'from outside' });
     // Its own loopback, on which nothing listens.
