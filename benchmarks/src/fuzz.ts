@@ -146,7 +146,9 @@ function remember(run: Run, request: FuzzRequest, { status, body }: WireAnswer):
       run.groups.set(`${authorization} ${name}`, { authorization, name: JSON.parse(name) as string });
   }
   if (status !== 201 || operation !== 'CreateFunction') return;
-  const { FunctionArn: arn } = JSON.parse(body.toString()) as { FunctionArn?: string };
+  const { FunctionArn: made } = JSON.parse(body.toString()) as { FunctionArn?: string };
+  // One that was published at once is answered by its version's ARN.
+  const arn = made?.split(':').slice(0, 7).join(':');
   if (arn !== undefined) run.made.set(`${authorization} ${arn}`, { authorization, arn });
 }
 
