@@ -37,6 +37,8 @@ if [ "${1:-}" = test ]; then
   has ip || need iproute2
   has redis-server || need redis-server
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql
+  # Ubuntu's package of that name is a snap, which can't be used here: the test that needs it is skipped there.
+  if ! has chromium && grep -q '^ID=debian' /etc/os-release 2>/dev/null; then need chromium; fi
   # Debian's own, whatever a user's pip has put in front of them.
   [ -x /usr/bin/aws ] || need awscli
   /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("boto3") is None)' 2>/dev/null ||
