@@ -96,8 +96,8 @@ export const ERRORS = {
   PolicyLengthExceededException: {
     status: 400,
     fault: 'caller',
-    meaning: 'The policy of a layer version would be longer than 20 KB.',
-    cure: 'Remove statements that are no longer needed, or allow all accounts with one.',
+    meaning: 'The resource policy of the function, version, alias or layer version would be larger than 20 KB.',
+    cure: 'Remove permissions that are no longer needed, or allow more with one: a whole account, or a pattern of ARNs.',
   },
   PreconditionFailedException: {
     status: 412,

@@ -10,6 +10,7 @@ import { qualifiedArn } from './function-name.ts';
 import type { AliasRecord, FunctionId } from './function-record.ts';
 import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
+import { withPolicy } from './policy-document.ts';
 import { checkRevision, versionOf } from './registry.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
 import type { Updates } from './updates/updates.ts';
@@ -89,7 +90,9 @@ export class Aliases {
   /** An alias that isn't there is no error. */
   async delete(caller: Caller, name: string, alias: string): Promise<void> {
     await this.#change(caller, name, 'DeleteAlias', async (entry) => {
-      if (find(entry, alias) !== undefined) await this.#replace(entry, alias, []);
+      // Its policy is not that of a later alias of this name.
+      const record = withPolicy(entry.record, alias, []);
+      if (find(entry, alias) !== undefined) await this.#replace({ record }, alias, []);
     });
   }
 
@@ -127,7 +130,7 @@ export class Aliases {
     return describe(entry.record, alias);
   }
 
-  async #replace({ record }: Entry, name: string, by: readonly AliasRecord[]): Promise<void> {
+  async #replace({ record }: Pick<Entry, 'record'>, name: string, by: readonly AliasRecord[]): Promise<void> {
     const { aliases: before = [], ...rest } = record;
     const aliases = [...before.filter((alias) => alias.name !== name), ...by].sort(byName);
     const { spec } = await this.#registry.save(aliases.length === 0 ? rest : { ...rest, aliases });

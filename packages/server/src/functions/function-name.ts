@@ -1,4 +1,5 @@
 import { ApiError } from '@hearth/protocol';
+import type { Caller } from './caller.ts';
 import type { FunctionId } from './function-record.ts';
 
 /** What a function name in any of the accepted forms says. */
@@ -49,18 +50,26 @@ export function partition(region: string): string {
   return 'aws';
 }
 
+/** What a request means by a function's name: the function, and the qualifier it means it with. */
+export interface Located {
+  readonly id: FunctionId;
+  readonly qualifier: string | undefined;
+}
+
 /**
- * The function that a request from `account` in `region` means, and the qualifier it means it with.
+ * The function of the caller's own account that a request means.
  *
  * @param action as in `GetFunction`; a part of AWS's message where the function is another account's.
  * @throws ApiError as AWS answers another region, another account and contradictory qualifiers.
  */
-export function locate(
-  caller: { readonly account: string; readonly region: string },
-  text: string,
-  qualifier: string | undefined,
-  action: string,
-): { id: FunctionId; qualifier: string | undefined } {
+export function locate(caller: Caller, text: string, qualifier: string | undefined, action: string): Located {
+  const located = locateAnywhere(caller, text, qualifier);
+  if (located.id.account !== caller.account) throw accessDenied(caller, located, action);
+  return located;
+}
+
+/** The same where the function may be another account's. */
+export function locateAnywhere(caller: Caller, text: string, qualifier: string | undefined): Located {
   const reference = parseFunctionName(text);
   if (reference === undefined) {
     throw new ApiError(
@@ -68,19 +77,10 @@ export function locate(
       `${JSON.stringify(text)} is not the name or ARN of a function.`,
     );
   }
-  const id = { account: caller.account, region: caller.region, name: reference.name };
   if (reference.region !== undefined && reference.region !== caller.region) {
     throw new ApiError(
       'ResourceNotFoundException',
       `Functions from '${reference.region}' are not reachable in this region ('${caller.region}')`,
-    );
-  }
-  if (reference.account !== undefined && reference.account !== caller.account) {
-    const resource = functionArn({ ...id, account: reference.account });
-    throw new ApiError(
-      'AccessDeniedException',
-      `User: arn:${partition(caller.region)}:iam::${caller.account}:root is not authorized to perform: lambda:${action} on ` +
-        `resource: ${resource} because no resource-based policy allows the lambda:${action} action`,
     );
   }
   if (qualifier !== undefined && reference.qualifier !== undefined && qualifier !== reference.qualifier) {
@@ -89,5 +89,20 @@ export function locate(
       'The derived qualifier from the function name does not match the specified qualifier.',
     );
   }
+  const id = { account: reference.account ?? caller.account, region: caller.region, name: reference.name };
   return { id, qualifier: qualifier ?? reference.qualifier };
+}
+
+/** What somebody of another account is told who isn't allowed to do something, whether there is such a function or not. */
+export function accessDenied(
+  { account, region, principal }: Caller,
+  { id, qualifier }: Located,
+  action: string,
+): ApiError {
+  const user = principal?.arn ?? `arn:${partition(region)}:iam::${account}:root`;
+  return new ApiError(
+    'AccessDeniedException',
+    `User: ${user} is not authorized to perform: lambda:${action} on resource: ${qualifiedArn(id, qualifier)} because no ` +
+      `resource-based policy allows the lambda:${action} action`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
+import type { PolicyRecord } from './policy-document.ts';
 import type { UrlRecord } from './url-record.ts';
 import type { LayerRef } from './layers/layer-record.ts';
 
@@ -68,6 +69,8 @@ export interface FunctionRecord extends RunnableRecord {
   readonly urls?: readonly UrlRecord[];
   /** Counts changes of code and settings; a part of the spec's key. */
   readonly revision: number;
+  /** One for each qualifier at most; absent where there is none. */
+  readonly policies?: readonly PolicyRecord[];
   /** By name; absent where there is none. */
   readonly aliases?: readonly AliasRecord[];
   /** The number that was published last, also where that version has been deleted; absent where none ever was. */

@@ -26,6 +26,7 @@ import { LIMITS } from './limits.ts';
 import { checkPackage } from './package-check.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
+import { Policies } from './policies.ts';
 import type { Rollout, RuntimeShelf } from './ports.ts';
 import { checkRevision, Registry, versionOf } from './registry.ts';
 import type { FunctionsEvents, RegistryOptions } from './registry.ts';
@@ -74,6 +75,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly versions: Versions;
   readonly aliases: Aliases;
   readonly layers: Layers;
+  readonly policies: Policies;
   readonly concurrency: ReservedConcurrency;
   readonly tags: Tagging;
   readonly urls: FunctionUrls;
@@ -90,6 +92,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     this.layers = new Layers({ store: options.layers, registry: this.#registry, now: options.now });
     this.versions = new Versions({ ...options, registry: this.#registry, updates });
     this.aliases = new Aliases(this.#registry, this, updates);
+    this.policies = new Policies(this.#registry);
     this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
     this.tags = new Tagging(this.#registry);
     this.urls = new FunctionUrls(this.#registry, this, options.now);

@@ -4,9 +4,10 @@ import type { FunctionSpec } from '@hearth/protocol';
 import type { Caller } from './caller.ts';
 import { CodeCollector } from './code-collector.ts';
 import type { CollectorOptions } from './code-collector.ts';
+import { checkForeignAccess } from './foreign-access.ts';
 import { FunctionIndex } from './function-index.ts';
 import type { Entry, VersionEntry } from './function-index.ts';
-import { functionArn, locate, qualifiedArn } from './function-name.ts';
+import { functionArn, locateAnywhere, qualifiedArn } from './function-name.ts';
 import { archivesOf, layerArchivesOf, servingArchivesOf } from './function-record.ts';
 import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
@@ -83,13 +84,14 @@ export class Registry implements AsyncDisposable {
   /**
    * What a name means, with the qualifier in it or beside it.
    *
-   * @param action the operation's name in IAM, for AWS's message where the function is another account's.
-   * @throws ApiError ResourceNotFoundException, and as `locate` does.
+   * @param action the operation's name in IAM, which a policy must allow where the function is another account's.
+   * @throws ApiError ResourceNotFoundException, AccessDeniedException, and as `locateAnywhere` does.
    */
   find(caller: Caller, name: string, qualifier: string | undefined, action: string): Found {
-    const located = locate(caller, name, qualifier, action);
+    const located = locateAnywhere(caller, name, qualifier);
     const { id, qualifier: meant } = located;
     const entry = this.index.get(id);
+    if (id.account !== caller.account) checkForeignAccess(caller, located, entry?.record, action);
     if (entry === undefined) throw notFound(qualifiedArn(id, meant));
     const alias = entry.record.aliases?.find((one) => one.name === meant);
     return { entry, qualifier: meant, alias, version: versionOf(entry, alias?.version ?? meant) };
@@ -217,13 +219,21 @@ export function versionOf({ record, versions }: Entry, version: string | undefin
   return found;
 }
 
-/** @throws ApiError PreconditionFailedException where a request names another revision than the current one. */
-export function checkRevision(asked: string | undefined, current: string): void {
+/**
+ * @param current undefined where there is nothing to have a revision.
+ * @param source the operations that show the current one.
+ * @throws ApiError PreconditionFailedException where a request names another revision than the current one.
+ */
+export function checkRevision(
+  asked: string | undefined,
+  current: string | undefined,
+  source = 'GetFunction/GetAlias',
+): void {
   if (asked === undefined || asked === '' || asked === current) return;
   throw new ApiError(
     'PreconditionFailedException',
-    'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve ' +
-      'the latest Revision Id',
+    `The Revision Id provided does not match the latest Revision Id. Call the ${source} API to retrieve the latest ` +
+      'Revision Id',
   );
 }
 

@@ -12,6 +12,7 @@ import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
 import type { RuntimeShelf } from './ports.ts';
 import { pointsTo } from './aliases.ts';
+import { policyOf, withPolicy } from './policy-document.ts';
 import { checkRevision } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -105,6 +106,7 @@ export class Versions {
         );
       }
       await this.#registry.deleteVersion(version);
+      if (policyOf(record, name) !== undefined) await this.#registry.save(withPolicy(record, name, []));
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
-import type { Admission } from '../../auth/identity.ts';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { Admission, Identity } from '../../auth/identity.ts';
 import type { Choice } from '../../functions/updates/update.ts';
 import type { Invocation } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
@@ -64,6 +65,19 @@ export function describeInvocation(
     ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
     ...(traceId === undefined ? undefined : { traceId }),
   };
+}
+
+/**
+ * Whether the caller gets the last of the log. As on AWS, what a function logs is its own account's.
+ *
+ * @throws ApiError AccessDeniedException where another account asks for it.
+ */
+export function wantsTail(logType: string | undefined, { account }: Identity, spec: FunctionSpec): boolean {
+  if (logType !== 'Tail') return false;
+  if (spec.account !== account) {
+    throw new ApiError('AccessDeniedException', 'Cross-account log access is not allowed');
+  }
+  return true;
 }
 
 export function unavailable(what: string, instead = ''): ApiError {

@@ -19,7 +19,7 @@ import { chosenVersion } from '../chosen-version.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { encodeEvent, EVENT_STREAM } from '../protocols/event-stream.ts';
 import { LAMBDA } from './definition.ts';
-import { describeInvocation, readEvent, unavailable } from './invocation-request.ts';
+import { describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 
 type EventType = InvokeWithResponseStreamResponseEvent extends infer Event
@@ -71,7 +71,7 @@ export class InvokeWithResponseStreamOperation {
   ): Promise<void> {
     const { headers } = request;
     const type = headers['x-amz-invocation-type'];
-    const logType = headers['x-amz-log-type'];
+    const logType = headers['x-amz-log-type'] as string | undefined;
     LAMBDA.validator.check('InvokeWithResponseStreamRequest', {
       // Checked with its URL; any name that is one will do here.
       FunctionName: 'f',
@@ -82,12 +82,13 @@ export class InvokeWithResponseStreamOperation {
     // Only now, when the whole request is here: what is resolved is what runs.
     const target = this.#targets.get(identity, request.url!);
     const choice = chosenVersion(target, headers, this.#random);
+    const tail = wantsTail(logType, identity, choice.spec);
     if (type === 'DryRun') {
       const version = ['x-amz-executed-version', choice.spec.version];
       send(response, requestId, { status: 204, headers: version, contentType: '', body: undefined });
       return;
     }
-    const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, logType === 'Tail');
+    const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, tail);
     const events = new Events(response, invocation);
     const outcome = await this.#invoker.invoke({ ...invocation, sink: events });
     events.finish(outcome);

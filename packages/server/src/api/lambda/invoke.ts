@@ -5,7 +5,7 @@ import type { BodyReader } from '../body.ts';
 import { chosenVersion } from '../chosen-version.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
-import { describeInvocation, readEvent, unavailable } from './invocation-request.ts';
+import { describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
@@ -65,6 +65,7 @@ export class InvokeOperation {
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
       const choice = chosenVersion(target, headers, this.#random);
+      const tail = wantsTail(logType, identity, choice.spec);
       if (type === 'DryRun') {
         send(response, requestId, {
           status: 204,
@@ -75,7 +76,7 @@ export class InvokeOperation {
         return;
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
-      const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, logType === 'Tail');
+      const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, tail);
       this.#invoker
         .invoke(invocation)
         .then((outcome) => answer(response, invocation, outcome), fail)

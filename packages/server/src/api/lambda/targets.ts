@@ -47,7 +47,9 @@ export class InvokeTargets {
     const known = this.#tenants.get(identity.key)?.get(url);
     if (known !== undefined) return known;
     const target = this.#resolve(identity, url);
-    if (url.length <= LONGEST) this.#remember(identity, url, target);
+    // Whether another account may is asked each time: its policy may change, and who asks.
+    const isOwn = target.spec.account === identity.account;
+    if (isOwn && url.length <= LONGEST) this.#remember(identity, url, target);
     return target;
   }
 

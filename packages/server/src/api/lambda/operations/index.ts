@@ -1,6 +1,7 @@
 import type { AnyHandler } from '../../service.ts';
 import type { Context } from './operation.ts';
 import { addLayerVersionPermission } from './add-layer-version-permission.ts';
+import { addPermission } from './add-permission.ts';
 import { createAlias } from './create-alias.ts';
 import { createFunction } from './create-function.ts';
 import { createFunctionUrlConfig } from './create-function-url-config.ts';
@@ -18,6 +19,7 @@ import { getFunctionUrlConfig } from './get-function-url-config.ts';
 import { getLayerVersion } from './get-layer-version.ts';
 import { getLayerVersionByArn } from './get-layer-version-by-arn.ts';
 import { getLayerVersionPolicy } from './get-layer-version-policy.ts';
+import { getPolicy } from './get-policy.ts';
 import { listAliases } from './list-aliases.ts';
 import { listFunctionUrlConfigs } from './list-function-url-configs.ts';
 import { listFunctions } from './list-functions.ts';
@@ -29,6 +31,7 @@ import { publishLayerVersion } from './publish-layer-version.ts';
 import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
 import { removeLayerVersionPermission } from './remove-layer-version-permission.ts';
+import { removePermission } from './remove-permission.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
@@ -39,6 +42,7 @@ import { updateFunctionUrlConfig } from './update-function-url-config.ts';
 /** The operations that are built, by name. Invoke has its own way (../invoke.ts); any other is answered 501. */
 export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string, AnyHandler<Context>>([
   ['AddLayerVersionPermission', addLayerVersionPermission],
+  ['AddPermission', addPermission],
   ['CreateAlias', createAlias],
   ['CreateFunction', createFunction],
   ['CreateFunctionUrlConfig', createFunctionUrlConfig],
@@ -56,6 +60,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['GetLayerVersion', getLayerVersion],
   ['GetLayerVersionByArn', getLayerVersionByArn],
   ['GetLayerVersionPolicy', getLayerVersionPolicy],
+  ['GetPolicy', getPolicy],
   ['ListAliases', listAliases],
   ['ListFunctionUrlConfigs', listFunctionUrlConfigs],
   ['ListFunctions', listFunctions],
@@ -67,6 +72,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['PublishVersion', publishVersion],
   ['PutFunctionConcurrency', putFunctionConcurrency],
   ['RemoveLayerVersionPermission', removeLayerVersionPermission],
+  ['RemovePermission', removePermission],
   ['TagResource', tagResource],
   ['UntagResource', untagResource],
   ['UpdateAlias', updateAlias],
