@@ -72,6 +72,11 @@ export interface CodeRef {
   readonly size: number;
 }
 
+/** Hashes of the archives that running it takes. */
+export function archivesFor({ code, layers = [] }: Pick<FunctionSpec, 'code' | 'layers'>): string[] {
+  return [code.sha256, ...layers.map(({ sha256 }) => sha256)];
+}
+
 /** CPU in proportion to memory, as AWS documents it: 1,769 MB are one vCPU. */
 export function cpuShare(memoryMb: number): number {
   return memoryMb / 1769;

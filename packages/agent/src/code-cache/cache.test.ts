@@ -291,6 +291,22 @@ test('a layer that can not be had fails the list, holds nothing of it, and may c
   assert.equal(fs.readFileSync(join(await coming, 'name'), 'utf8'), 'second');
 });
 
+test('a disk that takes nothing more fails the merge, leaves nothing, and holds no layer', async () => {
+  using bench = new Bench(1);
+  const coming = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);
+  // In the way of what is to be made.
+  const made = 'layers-' + createHash('sha256').update(`${FIRST.sha256} ${SECOND.sha256}`).digest('hex');
+  fs.writeFileSync(join(bench.directory, `${made}.partial`), '');
+  const failed = assert.rejects(coming, { code: 'EEXIST' });
+  await answerAll(bench);
+  await failed;
+  assert.ok(![FIRST, SECOND].some(({ sha256 }) => bench.cache.has(sha256)));
+  assert.equal(bench.cache.hasLayers([FIRST, SECOND]), false);
+  const again = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);
+  await answerAll(bench);
+  assert.equal(fs.readFileSync(join(await again, 'name'), 'utf8'), 'second');
+});
+
 test('merged layers stay while they are held, and go with all that they are made of', async () => {
   using bench = new Bench(1);
   const coming = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);

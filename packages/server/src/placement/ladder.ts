@@ -60,7 +60,7 @@ export class Ladder {
     if (account.instances.size === 0) this.#accounts.delete(instance.account);
   }
 
-  /** The agent of this instance has the code now. */
+  /** The agent of this instance has the code or layer now. */
   holdsCode(instance: ManagedInstance, sha256: string): void {
     if (instance.codes.has(sha256)) return;
     instance.remember(sha256);

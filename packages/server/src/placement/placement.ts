@@ -1,4 +1,4 @@
-import { ApiError, signalOfEnd } from '@hearth/protocol';
+import { ApiError, archivesFor, signalOfEnd } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
@@ -114,7 +114,9 @@ export class Placement implements AsyncDisposable {
       onWithdrawn: (sandbox) => sandbox.pool.line.takeBack(sandbox),
       onClosed: (sandbox, reason) => this.destroy(sandbox, reason),
       onStuck: (sandbox, reason) => this.destroy(sandbox, reason),
-      onPlaced: (sandbox) => this.#ladder.holdsCode(sandbox.instance, sandbox.spec.code.sha256),
+      onPlaced: ({ instance, spec }) => {
+        for (const sha256 of archivesFor(spec)) this.#ladder.holdsCode(instance, sha256);
+      },
     });
     this.#waiting = new WaitingRoom(
       clock,

@@ -116,37 +116,41 @@ test('V16: however many sandboxes of the new version an instance gets, it fetche
   await demanded;
 });
 
-test('V15: of many instances only two fetch the new code at the same time', async () => {
-  const gate = new Gate();
-  await using t = new TestFleet({
-    handlers: { 'index.handler': gate.handler },
-    warmInstances: 6,
-    maxMemoryMb: 16 * 1024,
-  });
-  const [old, next] = [version(t, 1, { memoryMb: 400 }), version(t, 2, { memoryMb: 96 })];
-  // Two fit on an instance.
-  const { ended } = await load(t, old, 12);
-  for (let turn = 0; turn < 20; turn++) await pass(t, 200);
-  assert.equal(instancesOf(t).length, 6);
-  const gates = Array.from({ length: 6 }, () => Promise.withResolvers<void>());
-  t.code.peak = 0;
-  t.code.held = gates[0]!.promise;
-  const prepared = t.fleet.prepare(old, next, never);
-  await settled();
-  // The first shows whether the version is any good, before any other fetches it.
-  assert.equal(t.code.running, 1);
-  for (const [index, { resolve }] of gates.entries()) {
-    t.code.held = gates[index + 1]?.promise;
-    resolve();
+for (const what of ['code', 'layer']) {
+  test(`V15: of many instances only two fetch the new ${what} at the same time`, async () => {
+    const gate = new Gate();
+    await using t = new TestFleet({
+      handlers: { 'index.handler': gate.handler },
+      warmInstances: 6,
+      maxMemoryMb: 16 * 1024,
+    });
+    const old = version(t, 1, { memoryMb: 400 });
+    const changed = version(t, 2, { memoryMb: 96 });
+    const next = what === 'code' ? changed : { ...changed, code: old.code, layers: [changed.code] };
+    // Two fit on an instance.
+    const { ended } = await load(t, old, 12);
+    for (let turn = 0; turn < 20; turn++) await pass(t, 200);
+    assert.equal(instancesOf(t).length, 6);
+    const gates = Array.from({ length: 6 }, () => Promise.withResolvers<void>());
+    t.code.peak = 0;
+    t.code.held = gates[0]!.promise;
+    const prepared = t.fleet.prepare(old, next, never);
     await settled();
-    assert.ok(t.code.running <= 2);
-  }
-  await prepared;
-  assert.equal(t.code.peak, 2);
-  assert.equal(new Set(sandboxesOf(t, '2').map(({ instance }) => instance)).size, 6);
-  gate.open();
-  await ended;
-});
+    // The first shows whether the version is any good, before any other fetches it.
+    assert.equal(t.code.running, 1);
+    for (const [index, { resolve }] of gates.entries()) {
+      t.code.held = gates[index + 1]?.promise;
+      resolve();
+      await settled();
+      assert.ok(t.code.running <= 2);
+    }
+    await prepared;
+    assert.equal(t.code.peak, 2);
+    assert.equal(new Set(sandboxesOf(t, '2').map(({ instance }) => instance)).size, 6);
+    gate.open();
+    await ended;
+  });
+}
 
 test('V17: a download that breaks off is tried again after a while, and a longer one each time', async () => {
   const gate = new Gate();

@@ -1,4 +1,4 @@
-import { ApiError, RolloutError } from '@hearth/protocol';
+import { ApiError, archivesFor, RolloutError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import { demand, unmet } from './demand.ts';
@@ -132,12 +132,13 @@ export class Rollout {
     const { processors, onLog } = this.#options;
     const permits = new Permits(Math.max(processors, Math.ceil(instances.length / WAVES)));
     const make = (beside: ManagedInstance): Promise<void> => permits.run(() => this.#make(move, beside));
+    const archives = archivesFor(move.next);
     const fetches = new Map<ManagedInstance, Promise<void>>();
     const results = await Promise.allSettled(
       instances.map((beside) => {
-        if (beside.codes.has(move.next.code.sha256)) return make(beside);
+        if (archives.every((sha256) => beside.codes.has(sha256))) return make(beside);
         const fetching = fetches.get(beside);
-        // With its first sandbox an instance gets the code; the others need not ask at the same time.
+        // With its first sandbox an instance gets code and layers; the others need not ask at the same time.
         if (fetching !== undefined) return fetching.then(() => make(beside));
         const first = this.#downloads.run(() => this.#make(move, beside));
         fetches.set(beside, first);
