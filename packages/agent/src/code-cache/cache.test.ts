@@ -291,7 +291,7 @@ test('a layer that can not be had fails the list, holds nothing of it, and may c
   assert.equal(fs.readFileSync(join(await coming, 'name'), 'utf8'), 'second');
 });
 
-test('a disk that takes nothing more fails the merge, leaves nothing, and holds no layer', async () => {
+test('a merge that can not be written leaves nothing, holds no layer, and is tried again', async () => {
   using bench = new Bench(1);
   const coming = bench.cache.getLayers(ACCOUNT, [FIRST, SECOND]);
   // In the way of what is to be made.
