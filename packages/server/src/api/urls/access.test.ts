@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createHash, createHmac } from 'node:crypto';
-import { LambdaClient, UpdateFunctionUrlConfigCommand } from '@aws-sdk/client-lambda';
+import {
+  AddPermissionCommand,
+  CreateAliasCommand,
+  CreateFunctionUrlConfigCommand,
+  LambdaClient,
+  RemovePermissionCommand,
+  UpdateFunctionUrlConfigCommand,
+} from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { ApiServer } from '../testing/api-server.ts';
 import { call, createUrl } from './testing/url-server.ts';
@@ -157,8 +164,67 @@ describe('where signatures are checked', () => {
     assert.equal(refused.headers['access-control-allow-origin'], 'https://a.example');
   });
 
+  /** Both permissions that AWS asks for. */
+  function permissions(FunctionName: string, Principal: string, FunctionUrlAuthType: 'NONE' | 'AWS_IAM', more = {}) {
+    const common = { FunctionName, Principal, ...more };
+    return [
+      { ...common, StatementId: 'calls', Action: 'lambda:InvokeFunctionUrl', FunctionUrlAuthType },
+      { ...common, StatementId: 'invokes', Action: 'lambda:InvokeFunction', InvokedViaFunctionUrl: true },
+    ];
+  }
+  async function allow(...parameters: Parameters<typeof permissions>): Promise<void> {
+    for (const permission of permissions(...parameters)) await client.send(new AddPermissionCommand(permission));
+  }
+
+  test('AWS_IAM: another account passes where the policy of the function allows it, with both permissions', async () => {
+    const shared = await createUrl(client, 'shared', { AuthType: 'AWS_IAM' });
+    const { id: friend } = await server.accounts.create('friend');
+    const friendKey = await keyOf(friend);
+    isForbidden(await call(server, shared, await sign(shared, friendKey)));
+    await allow('shared', friend, 'AWS_IAM');
+    const answer = await call(server, shared, await sign(shared, friendKey));
+    assert.equal(answer.status, 200, answer.text);
+    const { requestContext } = JSON.parse(server.invocations[0]!.payload.toString());
+    assert.equal(requestContext.authorizer.iam.accountId, friend);
+    assert.equal(requestContext.accountId, account);
+    const { id: stranger } = await server.accounts.create('stranger');
+    isForbidden(await call(server, shared, await sign(shared, await keyOf(stranger))));
+    for (const permission of permissions('shared', friend, 'AWS_IAM')) {
+      await client.send(new RemovePermissionCommand(permission));
+      isForbidden(await call(server, shared, await sign(shared, friendKey)));
+      await client.send(new AddPermissionCommand(permission));
+      assert.equal((await call(server, shared, await sign(shared, friendKey))).status, 200);
+    }
+  });
+
+  test('NONE: nobody passes before the policy allows it to anyone, for this AuthType', async () => {
+    const url = await createUrl(client, 'public');
+    isForbidden(await call(server, url));
+    isForbidden(await call(server, url, await sign(url, key)));
+    await allow('public', '*', 'AWS_IAM');
+    isForbidden(await call(server, url));
+    for (const StatementId of ['calls', 'invokes']) {
+      await client.send(new RemovePermissionCommand({ FunctionName: 'public', StatementId }));
+    }
+    await allow('public', '*', 'NONE');
+    assert.equal((await call(server, url)).status, 200);
+  });
+
+  test('a URL of an alias has the policy of the alias', async () => {
+    await createUrl(client, 'aliased');
+    await client.send(new CreateAliasCommand({ FunctionName: 'aliased', Name: 'live', FunctionVersion: '$LATEST' }));
+    const command = { FunctionName: 'aliased', Qualifier: 'live', AuthType: 'NONE' } as const;
+    const made = await client.send(new CreateFunctionUrlConfigCommand(command));
+    const live = new URL(made.FunctionUrl!);
+    await allow('aliased', '*', 'NONE');
+    isForbidden(await call(server, live));
+    await allow('aliased', '*', 'NONE', { Qualifier: 'live' });
+    assert.equal((await call(server, live)).status, 200);
+  });
+
   test('NONE: anyone passes, whatever credentials come along', async () => {
     const open = await createUrl(client, 'open');
+    await allow('open', '*', 'NONE');
     assert.equal((await call(server, open)).status, 200);
     const headers = { authorization: 'Bearer token' };
     assert.equal((await call(server, open, { headers })).status, 200);
@@ -169,6 +235,7 @@ describe('where signatures are checked', () => {
 
   test('a change of the AuthType counts from the next request on', async () => {
     const changing = await createUrl(client, 'changing');
+    await allow('changing', '*', 'NONE');
     assert.equal((await call(server, changing)).status, 200);
     await client.send(new UpdateFunctionUrlConfigCommand({ FunctionName: 'changing', AuthType: 'AWS_IAM' }));
     isForbidden(await call(server, changing));

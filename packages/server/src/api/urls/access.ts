@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
 import { credentialOf, parseCredential } from '../../auth/credential-scope.ts';
 import type { Admission, Authenticator, Identity } from '../../auth/identity.ts';
+import type { Policies } from '../../functions/policies.ts';
+import type { AccessPrincipal } from '../../functions/policy-evaluation.ts';
+import type { FunctionUrl } from '../../functions/urls.ts';
 import { LAMBDA } from '../lambda/definition.ts';
 import type { IamCaller } from './event.ts';
 import type { UrlTarget } from './targets.ts';
@@ -17,17 +20,23 @@ export interface UrlAdmission {
   readonly caller: IamCaller;
 }
 
+/** Since October 2025 AWS asks for both. */
+const ACTIONS = ['lambda:InvokeFunctionUrl', 'lambda:InvokeFunction'];
+
 /**
- * Who may call a URL: with AuthType NONE anyone, with AWS_IAM whoever signs for Lambda in the URL's region and belongs to
- * its account. In dev mode any credentials will do, but there must be some.
+ * Who may call a URL: with AuthType AWS_IAM whoever signs for Lambda in the URL's region, and belongs to its account or is
+ * allowed by the policy of what the URL runs; with NONE anyone, where that policy allows it to anyone. In dev mode no
+ * policy counts, and any credentials will do, but for AWS_IAM there must be some.
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
  */
 export class UrlAccess {
   readonly #authenticator: Authenticator;
+  readonly #policies: Policies;
 
-  constructor(authenticator: Authenticator) {
+  constructor(authenticator: Authenticator, policies: Policies) {
     this.#authenticator = authenticator;
+    this.#policies = policies;
   }
 
   /**
@@ -36,20 +45,31 @@ export class UrlAccess {
    */
   admit(request: IncomingMessage, target: UrlTarget): UrlAdmission | undefined {
     const { url } = target;
-    if (url.authType === 'NONE') return undefined;
+    const { checksSignatures } = this.#authenticator;
+    if (url.authType === 'NONE') {
+      if (checksSignatures && !this.#isAllowed(url, undefined)) throw new Forbidden();
+      return undefined;
+    }
     const credential = credentialOf(request);
     if (credential === undefined) throw new Forbidden();
     const admission = this.#authenticator.admit(request);
     const { identity } = admission;
-    if (this.#authenticator.checksSignatures && !mayCall(identity, target)) throw new Forbidden();
+    if (checksSignatures && !this.#mayCall(identity, url)) throw new Forbidden();
     const { arn, userId } = identity.principal;
     const { accessKeyId } = parseCredential(credential);
     return { admission, caller: { accessKey: accessKeyId, accountId: identity.account, userArn: arn, userId } };
   }
-}
 
-function mayCall({ account, region, service }: Identity, { url }: UrlTarget): boolean {
-  return service === LAMBDA.signingName && region === url.function.region && account === url.function.account;
+  #mayCall({ account, region, service, principal }: Identity, url: FunctionUrl): boolean {
+    if (service !== LAMBDA.signingName || region !== url.function.region) return false;
+    return account === url.function.account || this.#isAllowed(url, { account, arn: principal.arn });
+  }
+
+  /** Whether the policy of the function, or of the alias, whichever the URL is of, allows a call. */
+  #isAllowed({ function: id, qualifier, authType }: FunctionUrl, principal: AccessPrincipal): boolean {
+    const context = { 'lambda:functionurlauthtype': authType, 'lambda:invokedviafunctionurl': 'true' };
+    return ACTIONS.every((action) => this.#policies.allows(id, id.name, qualifier, { action, principal, context }));
+  }
 }
 
 /** What a client that may not call is told, in AWS's words. */

@@ -49,7 +49,7 @@ export class UrlFront {
   constructor(options: UrlFrontOptions) {
     this.#options = options;
     this.#targets = new UrlTargets(options.functions);
-    this.#access = new UrlAccess(options.authenticator);
+    this.#access = new UrlAccess(options.authenticator, options.functions.policies);
   }
 
   /** Whether a request is for a function URL, there or not, and for nothing else of this server. */
