@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   InvokeWithResponseStreamCommand,
@@ -140,13 +141,11 @@ describe('a function that streams', () => {
     assert.equal(text, `{"statusCode":201,"headers":{"content-type":"a/b"}}${'\0'.repeat(8)}body`);
   });
 
-  it('is printed by the hearth command', async () => {
-    await create(
-      'command',
-      'for (const piece of ["one ", "two ", event.last]) responseStream.write(piece); responseStream.end();',
-    );
-    const printed = await run(HEARTH, ['invoke', 'command', '{"last":"three"}', '--stream'], hearth.environment());
-    assert.equal(printed, 'one two three');
+  it('is printed by the hearth command, as the README shows', async () => {
+    const example = join(import.meta.dirname, '../examples/stream');
+    await run(HEARTH, ['deploy', example, '--timeout', '30'], hearth.environment());
+    const printed = await run(HEARTH, ['invoke', 'stream', '{"lines":2}', '--stream'], hearth.environment());
+    assert.equal(printed, 'line 1 of 2\nline 2 of 2\n');
   });
 
   it('passes on what another function streams to it, as it comes', async () => {
