@@ -47,7 +47,7 @@ test('what was not measured, was missed, or was measured on a busy machine is ca
   assert.match(text, /^\| sandboxes a second .* \| 2026-01-02, on a busy machine: 123 \*\*missed\*\* \|$/m);
   assert.match(text, /^\| bursts of 100 .* busy machine: 500 \|$/m);
   assert.match(text, /^\| warm throughput.* \| not measured yet \|$/m);
-  assert.match(text, /^\| code update under full load.* \| no benchmark yet \| not measured yet \|$/m);
+  assert.match(text, /^\| asynchronous events accepted.* \| no benchmark yet \| not measured yet \|$/m);
   assert.match(text, /50 % of it was busy/);
   assert.match(text, /^\| x \| 1,230 \|\n\| - \| 0\.0123 \|$/m);
 });

@@ -5,6 +5,7 @@ import { auth } from './auth.ts';
 import { burst } from './burst.ts';
 import { cold } from './cold.ts';
 import { density } from './density.ts';
+import { deploy } from './deploy.ts';
 import { fidelity } from './fidelity.ts';
 import { fuzz } from './fuzz.ts';
 import { invoke } from './invoke.ts';
@@ -13,7 +14,7 @@ import { describeMachine, foreignLoad } from './machine.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
-export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, fidelity, fuzz, kill];
+export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, deploy, fidelity, fuzz, kill];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */
 const BUSY = 0.03;
