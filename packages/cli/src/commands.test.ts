@@ -55,6 +55,43 @@ describe('the hearth command', () => {
     assert.deepEqual(names, ['lib/entry.mjs', 'package.json']);
   });
 
+  test('deploy --watch deploys what is saved, and tells what is wrong with it in terms of the files here', async () => {
+    const watched = join(folder, 'watched');
+    await mkdir(watched);
+    const save = (code: string) => writeFile(join(watched, 'index.mjs'), `export const handler = ${code};`);
+    await save('() => 1');
+    const child = startHearth(['deploy', watched, '--watch', '--memory', '256'], { AWS_ENDPOINT_URL: server.url });
+    let said = '';
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => (said += String(text)));
+    const heard = async (text: string | RegExp): Promise<void> => {
+      const end = performance.now() + 15_000;
+      while (!(typeof text === 'string' ? said.includes(text) : text.test(said))) {
+        assert.ok(performance.now() < end, said);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      said = '';
+    };
+    await heard(/Created watched .*\n.*\nWatching .*watched \.\.\.\n/s);
+    const uploads = () => server.seen.filter(({ method }) => method === 'PUT').map(({ path }) => path);
+    await save('() => 2');
+    await heard(/^Updated watched in \d+ ms\.\n$/);
+    assert.deepEqual(uploads(), ['/2015-03-31/functions/watched/code']);
+    server.failures.push('The function could not be loaded. Error: no (/var/task/index.mjs:1:9)');
+    await save('no');
+    await heard(
+      `The update of watched failed: The function could not be loaded. Error: no (${watched}/index.mjs:1:9)\nHint`,
+    );
+    await rm(join(watched, 'index.mjs'));
+    await heard('has no files to deploy');
+    await save('() => 3');
+    await heard(/^Updated watched/);
+    // The settings are set once.
+    assert.equal(uploads().filter((path) => path.endsWith('configuration')).length, 0);
+    const ended = once(child, 'exit');
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, [0, null]);
+  });
+
   test('deploy again uploads only what changed, keeps the handler, and adds variables', async () => {
     await hearth('deploy', join(folder, 'one.mjs'), '--env', 'A=1', '--handler', 'one.other');
     server.seen.length = 0;

@@ -2,10 +2,10 @@ import { RUNTIMES } from '@hearth/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addAccountCommands } from './account-program.ts';
 import { parsePort } from './client/endpoint.ts';
-import { CliError } from './cli-error.ts';
 import type { DeployOptions } from './commands/deploy.ts';
 import type { InvokeOptions } from './commands/invoke.ts';
 import type { UpOptions } from './commands/up.ts';
+import { printError } from './output/print-error.ts';
 
 /** Each command loads its own code when it runs, so that a short one is not kept waiting by a long one. */
 function buildProgram(): Command {
@@ -49,16 +49,19 @@ function buildProgram(): Command {
     .option('--timeout <seconds>', 'longest time of one invocation (default: 3)', wholeNumber)
     .option('--env <KEY=VALUE...>', 'environment variables, added to those it has', keyValue)
     .option('--role <arn>', 'execution role; kept and shown, but it grants nothing here')
+    .option('-w, --watch', 'again each time that something is saved, until Ctrl-C')
     .addHelpText(
       'after',
       `
 An existing function keeps whatever is not named. A folder is packed with its
 node_modules, without .git and what .hearthignore lists.
-${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=test')}`,
+${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=test', 'hearth deploy . --watch')}`,
     )
-    .action(async (path: string, options: DeployOptions) =>
-      (await import('./commands/deploy.ts')).deploy(path, options),
-    );
+    .action(async (path: string, options: DeployOptions & { watch?: boolean }) => {
+      if (options.watch === true) {
+        await (await import('./commands/watch.ts')).watchAndDeploy(path, options, interrupted());
+      } else await (await import('./commands/deploy.ts')).deploy(path, options);
+    });
 
   add('invoke <name> [payload]', 'invoke a function with JSON text, @FILE, or - for stdin ({} if not given)')
     .option('--log', "show the last 4 KB of the invocation's log")
@@ -163,12 +166,7 @@ function fail(error: unknown, json: boolean): void {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
     return;
   }
-  const { message, stack } = error as Error;
-  // The server's errors carry hints as well, and are not of our class.
-  const { hint, code } = error as { hint?: unknown; code?: unknown };
-  const known = error instanceof CliError || typeof hint === 'string';
-  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
-  else process.stderr.write(`hearth: ${known ? message : stack}\n${typeof hint === 'string' ? `Hint: ${hint}\n` : ''}`);
+  printError(error, json);
 }
 
 /** Runs the command that `process.argv` names; sets the exit code. Never rejects. */

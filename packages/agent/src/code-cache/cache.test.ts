@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -202,6 +203,28 @@ for (const archive of [ARCHIVE, LARGE]) {
     await assert.rejects(bench.sink.write(archive.subarray(0, 10)));
   });
 }
+
+test('a disk that is full while code is unpacked leaves nothing of it; what fits comes all the same', async () => {
+  using bench = new Bench();
+  const directory = join(bench.directory, 'small');
+  fs.mkdirSync(directory);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'hearth-test', directory]);
+  try {
+    const cache = new CodeCache(directory, (_account, sha256, sink) => {
+      const archive = sha256 === refTo(ARCHIVE).sha256 ? ARCHIVE : fat;
+      void Promise.resolve(sink.write(archive)).then(() => sink.end());
+    });
+    // Small as it comes, and large when it is unpacked.
+    const fat = zipOf([{ name: 'index.mjs', data: Buffer.alloc(4 * 1024 * 1024) }]);
+    await assert.rejects(cache.get(ACCOUNT, refTo(fat)), { code: 'ENOSPC' });
+    assert.deepEqual(fs.readdirSync(directory), []);
+    assert.equal(cache.has(refTo(fat).sha256), false);
+    const path = await cache.get(ACCOUNT, refTo(ARCHIVE));
+    assert.deepEqual(fs.readdirSync(path), ['index.mjs']);
+  } finally {
+    execFileSync('umount', [directory]);
+  }
+});
 
 test('what nobody holds goes when there is too much, what was used last stays longest', async () => {
   const archives = Array.from({ length: 4 }, (_, i) => zipOf([{ name: 'a', data: Buffer.alloc(100_000, i) }]));

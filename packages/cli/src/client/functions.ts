@@ -31,7 +31,8 @@ export interface FunctionSettings {
 }
 
 const ROOT = '/2015-03-31/functions';
-/** Between two looks at a function that is being made live. Most are live at the first. */
+/** Between the first looks at a function that is being made live, which takes milliseconds for most; and at last. */
+const FIRST_POLL_MS = 2;
 const POLL_MS = 50;
 const LIVE_WITHIN_MS = 120_000;
 
@@ -95,11 +96,13 @@ export async function deleteFunction(server: Server, name: string): Promise<void
  */
 export async function untilLive(server: Server, name: string): Promise<FunctionConfiguration> {
   const giveUp = performance.now() + LIVE_WITHIN_MS;
-  for (;;) {
+  for (let pause = FIRST_POLL_MS; ; pause = Math.min(POLL_MS, pause * 2)) {
     const found = await server.json<FunctionConfiguration>('GET', pathOf(name, '/configuration'));
     if (found.State === 'Failed') throw new CliError(`${name} failed: ${found.StateReason ?? 'no reason given'}`);
     if (found.LastUpdateStatus === 'Failed') {
-      throw new CliError(`The update of ${name} failed: ${found.LastUpdateStatusReason ?? 'no reason given'}`);
+      throw new CliError(`The update of ${name} failed: ${found.LastUpdateStatusReason ?? 'no reason given'}`, {
+        hint: 'What was deployed before goes on.',
+      });
     }
     if ((found.State ?? 'Active') === 'Active' && (found.LastUpdateStatus ?? 'Successful') === 'Successful')
       return found;
@@ -108,7 +111,7 @@ export async function untilLive(server: Server, name: string): Promise<FunctionC
         hint: "It may become so yet:  hearth ls  shows it; the server's log says what it waits for.",
       });
     }
-    await sleep(POLL_MS);
+    await sleep(pause);
   }
 }
 

@@ -22,16 +22,19 @@ export interface DeployOptions {
   env?: Record<string, string>;
   role?: string;
   json?: boolean;
+  /** Says only that it was done, and nothing where the code is what it was. */
+  quiet?: boolean;
 }
 
 /** Makes or updates a function from a folder, a zip or one file, and returns when new invocations run it. */
-export async function deploy(path: string, options: DeployOptions): Promise<void> {
+export async function deploy(path: string, options: DeployOptions): Promise<{ name: string }> {
   const server = new Server();
   const start = performance.now();
   const code = await withProgress(`Packing ${path}`, packCode(path));
   const name = options.name ?? code.name;
   const found = await findFunction(server, name);
   const action = found === undefined ? 'Created' : 'Updated';
+  if (options.quiet === true && found !== undefined && isDeployed(found, code)) return { name };
   if (found === undefined) {
     const settings = await newSettings(path, code, options);
     await withProgress(`Uploading ${formatBytes(code.zip.length)}`, createFunction(server, name, code.zip, settings));
@@ -41,11 +44,22 @@ export async function deploy(path: string, options: DeployOptions): Promise<void
   const live = await withProgress(`Waiting for ${name} to be live`, untilLive(server, name));
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(live)}\n`);
-    return;
+    return { name };
   }
   const took = Math.round(performance.now() - start);
+  if (options.quiet === true) {
+    process.stdout.write(`${action} ${name} in ${took} ms.\n`);
+    return { name };
+  }
   const about = `${live.Runtime}, handler ${live.Handler}, ${live.MemorySize} MB, ${formatBytes(code.zip.length)}`;
   process.stdout.write(`${action} ${name} (${about}) in ${took} ms.\nTry it:  hearth invoke ${name} '{}'\n`);
+  return { name };
+}
+
+/** Same bytes, same hash; but what has failed to take over is tried again. */
+function isDeployed(found: FunctionConfiguration, code: CodePackage): boolean {
+  if (found.LastUpdateStatus === 'Failed') return false;
+  return createHash('sha256').update(code.zip).digest('base64') === found.CodeSha256;
 }
 
 async function newSettings(path: string, code: CodePackage, options: DeployOptions): Promise<FunctionSettings> {
@@ -78,8 +92,7 @@ async function update(
     const guess = await guessHandler(code.files);
     if (guess !== undefined) settings.Handler = guess;
   }
-  // Same bytes, same hash: nothing to upload.
-  if (createHash('sha256').update(code.zip).digest('base64') !== found.CodeSha256) {
+  if (!isDeployed(found, code)) {
     await withProgress(`Uploading ${formatBytes(code.zip.length)}`, updateCode(server, name, code.zip));
   }
   if (Object.keys(settings).length > 0) {

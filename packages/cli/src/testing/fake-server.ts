@@ -31,6 +31,8 @@ export class FakeServer implements AsyncDisposable {
   fleet: unknown = { instances: [] };
   /** How many looks at a new function find it still pending. */
   pendingLooks = 1;
+  /** Why the next codes can't take over, one after the other; undefined for one that can. */
+  readonly failures: (string | undefined)[] = [];
   onInvoke: (name: string, event: unknown) => InvokeAnswer = (_name, event) => ({ body: JSON.stringify(event) });
   /** Payloads of PayloadChunk, and then what InvokeComplete says; without that the answer breaks off. */
   onStream: (name: string, event: unknown) => AsyncIterable<string | object> = async function* () {};
@@ -123,6 +125,9 @@ export class FakeServer implements AsyncDisposable {
 
   #setCode(found: FunctionConfiguration & { zip: Buffer }, zip: unknown): FunctionConfiguration {
     found.zip = Buffer.from(String(zip), 'base64');
+    const failure = this.failures.shift();
+    found.LastUpdateStatus = failure === undefined ? 'Successful' : 'Failed';
+    if (failure !== undefined) found.LastUpdateStatusReason = failure;
     found.CodeSize = found.zip.length;
     found.CodeSha256 = createHash('sha256').update(found.zip).digest('base64');
     return found;

@@ -77,13 +77,27 @@ function failureOf(outcome: InitOutcome): Failure | undefined {
 /** Characters of a function's own words that are kept. */
 const MAX_MESSAGE = 500;
 
-/** What an error document says; a document that a sandbox made need not be one. */
+/** What an error document says, and where in the function's code; a document that a sandbox made need not be one. */
 function messageOf(document: Buffer): string {
   try {
-    const { errorMessage } = JSON.parse(document.toString('utf8')) as { errorMessage?: unknown };
-    if (typeof errorMessage === 'string') return errorMessage.slice(0, MAX_MESSAGE);
+    const { errorMessage, trace } = JSON.parse(document.toString('utf8')) as {
+      errorMessage?: unknown;
+      trace?: unknown;
+    };
+    if (typeof errorMessage !== 'string') return 'no message';
+    return errorMessage.slice(0, MAX_MESSAGE) + placeIn(trace);
   } catch {
     // Not JSON, or not an object: it says nothing.
+    return 'no message';
   }
-  return 'no message';
+}
+
+/** The first place in the function's own files that a stack names. */
+function placeIn(trace: unknown): string {
+  if (!Array.isArray(trace)) return '';
+  for (const line of trace) {
+    const place = typeof line === 'string' ? /\/var\/task\/[^\s()]{1,200}:\d+/.exec(line) : null;
+    if (place !== null) return ` (${place[0]})`;
+  }
+  return '';
 }

@@ -190,6 +190,23 @@ test('V17: what never comes undamaged does not take over, and leaves nothing beh
   gate.open();
 });
 
+test('V8, V19: what an instance has had before is not fetched again: going back is loading it, and no more', async () => {
+  await using t = new TestFleet();
+  const [one, two] = [version(t, 1), version(t, 2)];
+  const oneAgain = { ...one, key: 'f/1 again' };
+  await t.invoke(one);
+  for (const [old, next] of [
+    [one, two],
+    [two, oneAgain],
+  ] as const) {
+    await t.fleet.prepare(old, next, never);
+    t.fleet.retire(old);
+  }
+  const [agent] = t.provider.agents.values();
+  assert.deepEqual(agent!.fetched, [one.code.sha256, two.code.sha256]);
+  assert.equal((await t.invoke(oneAgain)).startPath, 'warm');
+});
+
 const FAULTS: readonly [string, Partial<FunctionSpec>, Partial<RolloutError>][] = [
   ['throws when it is loaded', { handler: 'missing' }, { code: 'FunctionError.RuntimeInitError' }],
   ['takes too long to load', { handler: 'hangs' }, { code: 'FunctionError.InitTimeout' }],
