@@ -116,6 +116,32 @@ describe('--auth sigv4', () => {
     assert.deepEqual(Functions, []);
   });
 
+  // https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-cross-account.html
+  it('P1: what a resource policy allows to a role, functions of another account do in that role, and nobody else', async () => {
+    const arn = `arn:aws:lambda:us-east-1:${one.account}:function:echo`;
+    const role = (name: string) => `arn:aws:iam::${two.account}:role/${name}`;
+    await create(two, 'guest', { Role: role('guest') });
+    await create(two, 'stranger', { Role: role('stranger') });
+    const permission = { FunctionName: 'echo', StatementId: 'guests' };
+    await client(one).send(
+      new lambda.AddPermissionCommand({ ...permission, Action: 'lambda:InvokeFunction', Principal: role('guest') }),
+    );
+    assert.deepEqual(await invoke(two, { invoke: arn }, 'guest'), { from: 'inside' });
+    const refused = (name: string) => ({
+      name: 'AccessDeniedException',
+      message:
+        `User: arn:aws:sts::${two.account}:assumed-role/${name}/${name} is not authorized to perform: lambda:InvokeFunction on ` +
+        `resource: ${arn} because no resource-based policy allows the lambda:InvokeFunction action`,
+    });
+    assert.deepEqual(await invoke(two, { invoke: arn }, 'stranger'), refused('stranger'));
+    await assert.rejects(invoke(two, {}, arn), fails('AccessDeniedException', /no resource-based policy allows/));
+    await client(one).send(new lambda.RemovePermissionCommand(permission));
+    assert.deepEqual(await invoke(two, { invoke: arn }, 'guest'), refused('guest'));
+    for (const name of ['guest', 'stranger']) {
+      await client(two).send(new lambda.DeleteFunctionCommand({ FunctionName: name }));
+    }
+  });
+
   it("P1: Debian's awscli, boto3 and curl sign what the server accepts", async () => {
     const environment = {
       PATH: '/usr/bin:/bin',
