@@ -225,6 +225,21 @@ describe('layers', () => {
     assert.equal(come.length, 5, come.join());
   });
 
+  it('may be many that are all wanted at once', async () => {
+    // More archives than an instance may fetch at the same time.
+    const functions = Array.from({ length: 15 }, (_, i) => i);
+    for (const i of functions) {
+      const Layers: string[] = [];
+      for (let n = 0; n < 5; n++) Layers.push(await publish(`burst-${i}-${n}`, { who: `${i} ${n}` }));
+      await hearth.create(`burst-${i}`, LOOK, { Layers, Timeout: 60 });
+    }
+    const answers = await Promise.all(functions.map((i) => hearth.invoke(`burst-${i}`)));
+    assert.deepEqual(
+      answers.map(({ payload }) => payload.opt),
+      functions.map((i) => [`/opt/who ${i} 4`]),
+    );
+  });
+
   it('go on serving functions that have them when they have been deleted, also after a restart', async () => {
     const data = fs.mkdtempSync('/var/tmp/hearth-e2e-');
     const options: HearthOptions = { data };

@@ -24,6 +24,9 @@ export const MAX_CONTENT_TYPE = 1024;
 /** Chunk bytes that may be sent on a new stream before the receiver grants more. */
 export const INITIAL_CREDIT = 1024 * 1024;
 
+/** Transfers of code that one agent may have under way at once. */
+export const MAX_TRANSFERS = 64;
+
 /** The kinds of frame. Numbers are fixed: both ends may be of different releases. */
 export const Kind = {
   /** First on every connection: JSON {@link Hello}. */

@@ -5,7 +5,16 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { encodeFrame, encodeJson, FrameDecoder, type FromAgent, INITIAL_CREDIT, Kind } from '@hearth/protocol';
+import { setImmediate as turn } from 'node:timers/promises';
+import {
+  encodeFrame,
+  encodeJson,
+  FrameDecoder,
+  type FromAgent,
+  INITIAL_CREDIT,
+  Kind,
+  MAX_TRANSFERS,
+} from '@hearth/protocol';
 import { Link, type TransferSink } from './link.ts';
 
 const PIECE = Buffer.alloc(64 * 1024, 'x');
@@ -19,6 +28,7 @@ class Server implements AsyncDisposable {
   /** Resolves when the code was sent to its end. */
   readonly ended = this.#sent.promise;
   readonly grants: number[] = [];
+  onAsked: (stream: number) => void = () => {};
   #peer!: Socket;
   link!: Link;
 
@@ -41,6 +51,7 @@ class Server implements AsyncDisposable {
         const message = JSON.parse(payload.toString()) as FromAgent;
         assert.ok(message.type === 'fetch-code');
         stream = message.stream;
+        this.onAsked(stream);
       }
       const before = left;
       for (; left > 0 && credit > 0; left -= PIECE.length, credit -= PIECE.length) {
@@ -115,3 +126,24 @@ test('what the server does not have fails with what it says', async () => {
   server.refuse(1);
   await assert.rejects(coming, /there is none/);
 });
+
+test(
+  'no more transfers are asked for at once than the server lets be under way; the others follow',
+  { timeout: 30_000 },
+  async () => {
+    await using server = await new Server().open(0);
+    const asked: number[] = [];
+    server.onAsked = (stream) => void asked.push(stream);
+    const count = MAX_TRANSFERS + 3;
+    const all = Promise.allSettled(Array.from({ length: count }, () => fetched(server.link)));
+    while (asked.length < MAX_TRANSFERS) await turn();
+    for (let turns = 0; turns < 10; turns++) await turn();
+    assert.equal(asked.length, MAX_TRANSFERS);
+    for (let ended = 1; ended <= count; ended++) {
+      while (asked.length < Math.min(MAX_TRANSFERS + ended - 1, count)) await turn();
+      assert.ok(asked.length <= MAX_TRANSFERS + ended - 1);
+      server.refuse(ended);
+    }
+    assert.ok((await all).every(({ status }) => status === 'rejected'));
+  },
+);

@@ -7,6 +7,7 @@ import {
   type FromAgent,
   INITIAL_CREDIT,
   Kind,
+  MAX_TRANSFERS,
   type ToAgent,
 } from '@hearth/protocol';
 
@@ -31,6 +32,8 @@ interface Transfer {
 export class Link {
   readonly #socket: Socket;
   readonly #transfers = new Map<number, Transfer>();
+  /** To be begun, by whoever comes first, when there are fewer under way: the server would refuse more. */
+  readonly #waiting: (() => void)[] = [];
   #nextStream = 1;
 
   /**
@@ -55,6 +58,10 @@ export class Link {
 
   /** Asks for a piece of code. */
   fetch(account: string, sha256: string, sink: TransferSink): void {
+    if (this.#transfers.size >= MAX_TRANSFERS) {
+      this.#waiting.push(() => this.fetch(account, sha256, sink));
+      return;
+    }
     const stream = this.#nextStream++;
     this.#transfers.set(stream, { sink, taken: 0 });
     this.send({ type: 'fetch-code', stream, sha256, account });
@@ -68,6 +75,7 @@ export class Link {
       return;
     }
     this.#transfers.delete(stream);
+    this.#waiting.shift()?.();
     if (kind === Kind.end) transfer.sink?.end();
     else transfer.sink?.fail(new Error(payload.toString()));
   }

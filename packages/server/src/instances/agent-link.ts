@@ -1,12 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { encodeJson, FrameDecoder, FrameError, Kind } from '@hearth/protocol';
+import { encodeJson, FrameDecoder, FrameError, Kind, MAX_TRANSFERS } from '@hearth/protocol';
 import type { FromAgent, ToAgent } from '@hearth/protocol';
 import { readAgentMessage } from './agent-messages.ts';
 import { CodeTransfer, transferError } from './code-transfer.ts';
 import type { CodeSource } from './code-transfer.ts';
-
-/** Transfers that one agent may have under way at once. */
-const MAX_TRANSFERS = 64;
 
 export interface AgentLinkOptions {
   readonly stream: Duplex;
