@@ -7,6 +7,7 @@ import {
   CreateFunctionCommand,
   InvalidRequestContentException,
   InvokeWithResponseStreamCommand,
+  PublishVersionCommand,
   ResourceNotFoundException,
   TooManyRequestsException,
 } from '@aws-sdk/client-lambda';
@@ -203,6 +204,12 @@ describe('a request', () => {
     assert.equal(server.invocations[1]!.spec.functionArn, arn);
   });
 
+  test('V21: that names a version is told that it ran because of that', async () => {
+    const { Version } = await client.send(new PublishVersionCommand({ FunctionName: 'stream' }));
+    const { headers } = await post(`${PATH}?Qualifier=${Version}`).response.then((answer) => answer.resume());
+    assert.deepEqual([headers['x-amz-executed-version'], headers['x-hearth-version-reason']], [Version, 'pinned']);
+  });
+
   test('that is none is refused as AWS does', async () => {
     await assert.rejects(send({ FunctionName: 'absent' }), ResourceNotFoundException);
     await assert.rejects(send({ Payload: Buffer.from('{') }), InvalidRequestContentException);
@@ -218,8 +225,8 @@ describe('a request', () => {
   });
 });
 
-function post(): { request: ClientRequest; response: Promise<IncomingMessage> } {
-  const request = httpRequest(new URL(PATH, server.url), { method: 'POST' });
+function post(path = PATH): { request: ClientRequest; response: Promise<IncomingMessage> } {
+  const request = httpRequest(new URL(path, server.url), { method: 'POST' });
   request.end();
   return { request, response: once(request, 'response').then(([response]) => response as IncomingMessage) };
 }

@@ -139,7 +139,7 @@ class Events implements ResponseSink {
   #writeHead(startPath: StartPath): void {
     this.#begun = true;
     if (this.#stream.gone) return;
-    const { requestId, spec, traceId } = this.#invocation;
+    const { requestId, spec, reason, traceId } = this.#invocation;
     const headers = [
       'content-type',
       EVENT_STREAM,
@@ -150,6 +150,7 @@ class Events implements ResponseSink {
       'x-hearth-start-path',
       startPath,
     ];
+    if (reason !== 'current') headers.push('x-hearth-version-reason', reason);
     if (traceId !== undefined) headers.push('x-amzn-trace-id', traceId);
     this.#response.writeHead(200, headers);
   }

@@ -15,8 +15,8 @@ const STREAM = `/2021-11-15${FUNCTIONS}`;
 const STREAM_END = '/response-streaming-invocations';
 
 /**
- * From a URL of Invoke or InvokeWithResponseStream to what it runs. The answer for a URL is remembered for each account and region, so that the
- * name is parsed, decoded, checked and looked up once, until a function of that account and region changes.
+ * From a URL of Invoke or InvokeWithResponseStream to what it runs. The answer for a URL is remembered for each account
+ * and region, so that the name is parsed, decoded, checked and looked up once, until a function of that account and region changes.
  */
 export class InvokeTargets {
   readonly #functions: Functions;
