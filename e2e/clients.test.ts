@@ -118,9 +118,34 @@ describe("AWS's clients", () => {
       failsWith(/\(ResourceNotFoundException\).*GetFunction operation: Function not found: arn:aws:lambda:us-east-1/),
     );
     await assert.rejects(
-      aws('publish-version', '--function-name', 'cli'),
-      failsWith(/\(NotImplementedException\).*PublishVersion/),
+      aws('list-event-source-mappings'),
+      failsWith(/\(NotImplementedException\).*ListEventSourceMappings/),
     );
+  });
+
+  it('awscli: gives a function a URL, changes it, and takes it away', async () => {
+    const zip = ['--zip-file', `fileb://${join(files, 'first.zip')}`];
+    const settings = ['--runtime', 'nodejs26.x', '--role', ROLE, '--handler', 'index.handler'];
+    await aws('create-function', '--function-name', 'cli-url', ...settings, ...zip);
+    await aws('wait', 'function-active-v2', '--function-name', 'cli-url');
+    const name = ['--function-name', 'cli-url'];
+    const cors = ['--cors', 'AllowOrigins=https://shop.example,MaxAge=60'];
+    const made = await aws('create-function-url-config', ...name, '--auth-type', 'NONE', ...cors);
+    assert.match(made.FunctionUrl, /^http:\/\/[a-z0-9]{32}\.lambda-url\.us-east-1\.localhost:\d+\/$/);
+    assert.deepEqual(made.Cors, { AllowOrigins: ['https://shop.example'], MaxAge: 60 });
+    assert.equal(await run('curl', ['-s', made.FunctionUrl], environment), '{"version":1,"from":null}');
+    const changed = await aws('update-function-url-config', ...name, '--auth-type', 'AWS_IAM');
+    assert.equal(changed.AuthType, 'AWS_IAM');
+    assert.equal(await run('curl', ['-s', made.FunctionUrl], environment), '{"Message":"Forbidden"}');
+    assert.equal((await aws('get-function-url-config', ...name)).AuthType, 'AWS_IAM');
+    const urls = await aws('list-function-url-configs', ...name, '--query', 'FunctionUrlConfigs[].FunctionUrl');
+    assert.deepEqual(urls, [made.FunctionUrl]);
+    await aws('delete-function-url-config', ...name);
+    await assert.rejects(
+      aws('get-function-url-config', ...name),
+      failsWith(/\(ResourceNotFoundException\).*The resource you requested does not exist/),
+    );
+    await aws('delete-function', ...name);
   });
 
   it('boto3: the same, with its paginator, waiters and exceptions', async () => {
@@ -143,7 +168,7 @@ describe("AWS's clients", () => {
         conflict: 'ResourceConflictException 409',
         invalid: 'ValidationException 400',
         missing: 'ResourceNotFoundException 404',
-        notBuilt: 'NotImplementedException 501 PublishVersion',
+        notBuilt: 'NotImplementedException 501 ListEventSourceMappings',
       },
       left: [],
     });
@@ -267,12 +292,15 @@ describe("AWS's clients", () => {
     });
 
     it('is told by name which operation is not built', async () => {
-      await assert.rejects(client.send(new lambda.ListLayersCommand()), (error: lambda.LambdaServiceException) => {
-        assert.equal(error.name, 'NotImplementedException');
-        assert.equal(error.$metadata.httpStatusCode, 501);
-        assert.match(error.message, /ListLayers/);
-        return true;
-      });
+      await assert.rejects(
+        client.send(new lambda.ListEventSourceMappingsCommand()),
+        (error: lambda.LambdaServiceException) => {
+          assert.equal(error.name, 'NotImplementedException');
+          assert.equal(error.$metadata.httpStatusCode, 501);
+          assert.match(error.message, /ListEventSourceMappings/);
+          return true;
+        },
+      );
       await assert.rejects(client.send(new lambda.InvokeCommand({ FunctionName: 'js', InvocationType: 'Event' })), {
         name: 'NotImplementedException',
       });

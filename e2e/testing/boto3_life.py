@@ -75,12 +75,12 @@ answer, document = invoke("py-1")
 seen["functionError"] = [answer.get("FunctionError"), document["errorType"]]
 
 errors = client.exceptions
-not_built, message = refused(ClientError, client.publish_version, FunctionName="py-0")
+not_built, message = refused(ClientError, client.list_event_source_mappings)
 seen["errors"] = {
     "conflict": refused(errors.ResourceConflictException, create, name="py-0")[0],
     "missing": refused(errors.ResourceNotFoundException, client.get_function, FunctionName="nobody")[0],
     "invalid": refused(ClientError, create, name="py-3", MemorySize=20_000_000)[0],
-    "notBuilt": f"{not_built} {'PublishVersion' if 'PublishVersion' in message else message}",
+    "notBuilt": f"{not_built} {'ListEventSourceMappings' if 'ListEventSourceMappings' in message else message}",
 }
 
 for name in seen["names"]:

@@ -198,16 +198,16 @@ describe('where signatures are checked', () => {
   });
 
   test('NONE: nobody passes before the policy allows it to anyone, for this AuthType', async () => {
-    const url = await createUrl(client, 'public');
-    isForbidden(await call(server, url));
-    isForbidden(await call(server, url, await sign(url, key)));
+    const open = await createUrl(client, 'public');
+    isForbidden(await call(server, open));
+    isForbidden(await call(server, open, await sign(open, key)));
     await allow('public', '*', 'AWS_IAM');
-    isForbidden(await call(server, url));
+    isForbidden(await call(server, open));
     for (const StatementId of ['calls', 'invokes']) {
       await client.send(new RemovePermissionCommand({ FunctionName: 'public', StatementId }));
     }
     await allow('public', '*', 'NONE');
-    assert.equal((await call(server, url)).status, 200);
+    assert.equal((await call(server, open)).status, 200);
   });
 
   test('a URL of an alias has the policy of the alias', async () => {
