@@ -1,17 +1,27 @@
+import type { Caller } from '../caller.ts';
 import type { LayerId, LayerVersionId, LayerVersionRecord } from './layer-record.ts';
 import type { LayerRecord } from './ports.ts';
 
 interface Layer {
-  readonly name: string;
   readonly versions: Map<number, LayerVersionRecord>;
+  /** All of them, the newest first; undefined when one has come or gone since they were put in order. */
+  sorted: readonly LayerVersionRecord[] | undefined;
   /** Of all that were ever published. */
   lastVersion: number;
 }
 
-/** All layers in memory. */
+/** The layers of one account in one region. */
+interface Tenant {
+  readonly byName: Map<string, Layer>;
+  /** Names in order; undefined when one has come since they were put in order. */
+  sorted: readonly string[] | undefined;
+  /** Of the archives of all versions. */
+  codeBytes: number;
+}
+
+/** All layers in memory. A layer stays when its versions have gone: their numbers are taken. */
 export class LayerIndex {
-  /** By account and region, then by name. */
-  readonly #tenants = new Map<string, Map<string, Layer>>();
+  readonly #tenants = new Map<string, Tenant>();
 
   /** Takes a number that no version of this layer had before. */
   takeVersion(id: LayerId): number {
@@ -24,58 +34,71 @@ export class LayerIndex {
   }
 
   set(record: LayerVersionRecord): void {
-    this.#layer(record).versions.set(record.version, record);
+    const layer = this.#layer(record);
+    const old = layer.versions.get(record.version);
+    layer.versions.set(record.version, record);
+    layer.sorted = undefined;
+    this.#tenant(record).codeBytes += record.code.size - (old?.code.size ?? 0);
   }
 
-  delete(id: LayerVersionId): void {
-    this.#find(id)?.versions.delete(id.version);
+  delete(record: LayerVersionRecord): void {
+    const layer = this.#layer(record);
+    if (!layer.versions.delete(record.version)) return;
+    layer.sorted = undefined;
+    this.#tenant(record).codeBytes -= record.code.size;
   }
 
-  get(id: LayerVersionId): LayerVersionRecord | undefined {
-    return this.#find(id)?.versions.get(id.version);
+  get({ account, region, name, version }: LayerVersionId): LayerVersionRecord | undefined {
+    return this.#tenants.get(`${account}/${region}`)?.byName.get(name)?.versions.get(version);
   }
 
   /** A layer's versions, the newest first. */
-  versions(id: LayerId): LayerVersionRecord[] {
-    return [...(this.#find(id)?.versions.values() ?? [])].sort((a, b) => b.version - a.version);
+  versions({ account, region, name }: LayerId): readonly LayerVersionRecord[] {
+    const layer = this.#tenants.get(`${account}/${region}`)?.byName.get(name);
+    return layer === undefined ? [] : newestFirst(layer);
   }
 
-  /** The versions of each layer of an account in a region that has any, by name, the newest first. */
-  layers(account: string, region: string): LayerVersionRecord[][] {
-    const layers = [...(this.#tenants.get(`${account}/${region}`)?.values() ?? [])];
-    return layers
-      .filter(({ versions }) => versions.size > 0)
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ name }) => this.versions({ account, region, name }));
-  }
-
-  hasAny(account: string): boolean {
-    for (const [key, layers] of this.#tenants) {
-      if (!key.startsWith(`${account}/`)) continue;
-      for (const { versions } of layers.values()) if (versions.size > 0) return true;
+  /** The versions, newest first, of each layer that has any, in the order of their names: those after `name`. */
+  *after({ account, region }: Caller, name: string): Iterable<readonly LayerVersionRecord[]> {
+    const tenant = this.#tenants.get(`${account}/${region}`);
+    if (tenant === undefined) return;
+    tenant.sorted ??= [...tenant.byName.keys()].sort();
+    for (const each of tenant.sorted) {
+      const layer = tenant.byName.get(each)!;
+      if (each > name && layer.versions.size > 0) yield newestFirst(layer);
     }
+  }
+
+  /** Whether an account has a version, whose archive is never empty. */
+  hasAny(account: string): boolean {
+    for (const [key, { codeBytes }] of this.#tenants) if (codeBytes > 0 && key.startsWith(`${account}/`)) return true;
     return false;
   }
 
   /** Bytes of the archives of an account's layers in a region. */
-  codeBytes(account: string, region: string): number {
-    let sum = 0;
-    for (const { versions } of this.#tenants.get(`${account}/${region}`)?.values() ?? []) {
-      for (const { code } of versions.values()) sum += code.size;
-    }
-    return sum;
-  }
-
-  #find({ account, region, name }: LayerId): Layer | undefined {
-    return this.#tenants.get(`${account}/${region}`)?.get(name);
+  codeBytes({ account, region }: Caller): number {
+    return this.#tenants.get(`${account}/${region}`)?.codeBytes ?? 0;
   }
 
   #layer(id: LayerId): Layer {
-    const key = `${id.account}/${id.region}`;
-    const tenant = this.#tenants.get(key) ?? new Map<string, Layer>();
-    this.#tenants.set(key, tenant);
-    const layer = tenant.get(id.name) ?? { name: id.name, versions: new Map(), lastVersion: 0 };
-    tenant.set(id.name, layer);
+    const tenant = this.#tenant(id);
+    let layer = tenant.byName.get(id.name);
+    if (layer === undefined) {
+      layer = { versions: new Map(), sorted: undefined, lastVersion: 0 };
+      tenant.byName.set(id.name, layer);
+      tenant.sorted = undefined;
+    }
     return layer;
   }
+
+  #tenant({ account, region }: Caller): Tenant {
+    const key = `${account}/${region}`;
+    let tenant = this.#tenants.get(key);
+    if (tenant === undefined) this.#tenants.set(key, (tenant = { byName: new Map(), sorted: undefined, codeBytes: 0 }));
+    return tenant;
+  }
+}
+
+function newestFirst(layer: Layer): readonly LayerVersionRecord[] {
+  return (layer.sorted ??= [...layer.versions.values()].sort((a, b) => b.version - a.version));
 }

@@ -100,23 +100,24 @@ export class Layers {
 
   /** The caller's layers by name, each with its newest version that the request asks for. */
   list(caller: Caller, request: ListLayersRequest): Page<LayerVersionRecord> {
-    const { Marker: marker, MaxItems: maxItems } = request;
-    const newest = this.#index.layers(caller.account, caller.region).flatMap((versions) => {
-      const found = versions.find((record) => matches(record, request));
-      return found === undefined ? [] : [found];
-    });
-    const from = (after = ''): LayerVersionRecord[] => newest.filter(({ name }) => name > after);
-    return pageOf({ marker, maxItems }, from, ({ name }) => name);
+    const index = this.#index;
+    function* from(after = ''): Iterable<LayerVersionRecord> {
+      for (const versions of index.after(caller, after)) {
+        const found = versions.find((record) => matches(record, request));
+        if (found !== undefined) yield found;
+      }
+    }
+    return pageOf({ marker: request.Marker, maxItems: request.MaxItems }, from, ({ name }) => name);
   }
 
   /** The versions of a layer that the request asks for, the newest first; none where there is no such layer. */
   listVersions(caller: Caller, request: ListLayerVersionsRequest): Page<LayerVersionRecord> {
     const id = this.#lookup.own(caller, request.LayerName, 'ListLayerVersions');
-    const { Marker: marker, MaxItems: maxItems } = request;
-    const versions = this.#index.versions(id).filter((record) => matches(record, request));
-    const from = (after = 'Infinity'): LayerVersionRecord[] =>
-      versions.filter(({ version }) => version < Number(after));
-    return pageOf({ marker, maxItems }, from, ({ version }) => String(version));
+    const versions = this.#index.versions(id);
+    function* from(after = 'Infinity'): Iterable<LayerVersionRecord> {
+      for (const record of versions) if (record.version < Number(after) && matches(record, request)) yield record;
+    }
+    return pageOf({ marker: request.Marker, maxItems: request.MaxItems }, from, ({ version }) => String(version));
   }
 
   /**
@@ -128,7 +129,7 @@ export class Layers {
       const record = this.#index.get(id);
       if (record === undefined) return;
       await this.#options.store.delete(id);
-      this.#index.delete(id);
+      this.#index.delete(record);
       this.#options.registry.code.release(record.code.sha256);
     });
   }
@@ -177,8 +178,8 @@ export class Layers {
   }
 
   /** Bytes of the archives of an account's layers in a region. */
-  codeBytes({ account, region }: Caller): number {
-    return this.#index.codeBytes(account, region);
+  codeBytes(owner: Caller): number {
+    return this.#index.codeBytes(owner);
   }
 
   /** @param change from the policy there is to another, or to none. */
