@@ -13,10 +13,12 @@ import {
   InvokeWithResponseStreamCommand,
   ListTagsCommand,
   TagResourceCommand,
+  UpdateFunctionCodeCommand,
+  waitUntilFunctionUpdatedV2,
   type InvokeWithResponseStreamResponseEvent,
 } from '@aws-sdk/client-lambda';
 import { eventually } from './testing/eventually.ts';
-import { Hearth, HEARTH, run } from './testing/hearth.ts';
+import { Hearth, HEARTH, run, zipOf } from './testing/hearth.ts';
 import { packageClosure } from './testing/package-closure.ts';
 
 const MB = 1024 * 1024;
@@ -106,6 +108,22 @@ describe('a function that streams', () => {
     await tell('causal', 'go');
     const last = await events.next();
     assert.equal(textOf(last.value), 'last');
+    assert.deepEqual((await events.next()).value, { InvokeComplete: {} });
+  });
+
+  it('V10: runs to its end on the code that it began with, though the function is updated meanwhile', async () => {
+    await create('updated', 'responseStream.write("old"); await told(self, "go"); responseStream.end(" to the end");');
+    const events = await stream('updated');
+    assert.equal(textOf((await events.next()).value), 'old');
+    const client = hearth.client();
+    const ZipFile = await zipOf({
+      'index.mjs': 'export const handler = awslambda.streamifyResponse(async (event, out) => { out.end("new"); });',
+    });
+    await client.send(new UpdateFunctionCodeCommand({ FunctionName: 'updated', ZipFile }));
+    await waitUntilFunctionUpdatedV2({ client, maxWaitTime: 60, minDelay: 0.05 }, { FunctionName: 'updated' });
+    assert.deepEqual(await all('updated'), { text: 'new', complete: {} });
+    await tell('updated', 'go');
+    assert.equal(textOf((await events.next()).value), ' to the end');
     assert.deepEqual((await events.next()).value, { InvokeComplete: {} });
   });
 
