@@ -15,16 +15,11 @@ const UNIT = { limitSeconds: 120, concurrency: Math.max(2, availableParallelism(
 const END_TO_END = { limitSeconds: 900, concurrency: 2 };
 const ALONE = { ...END_TO_END, concurrency: 1 };
 /** Which end-to-end tests these are, by their names. */
-const WHOLE_MACHINE = [
-  'connections',
-  'crashes',
-  'fuzz',
-  'guest',
-  'kills',
-  'leftovers',
-  'log-floods',
-  'misbehaviour',
-].map((name) => `e2e/${name}.test.ts`);
+const WHOLE_MACHINE = new Set(
+  ['connections', 'crashes', 'fuzz', 'guest', 'kills', 'leftovers', 'log-floods', 'misbehaviour'].map(
+    (name) => `e2e/${name}.test.ts`,
+  ),
+);
 
 function find(patterns: string[]): string[] {
   return globSync(patterns, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] }).toSorted();
@@ -55,8 +50,8 @@ const unit =
     : find(['{packages,benchmarks,scripts}/**/*.test.ts']);
 const endToEnd = given.length > 0 ? given.filter((file) => file.startsWith('e2e/')) : find(['e2e/**/*.test.ts']);
 
-const alone = endToEnd.filter((file) => WHOLE_MACHINE.includes(file));
-const together = endToEnd.filter((file) => !WHOLE_MACHINE.includes(file));
+const alone = endToEnd.filter((file) => WHOLE_MACHINE.has(file));
+const together = endToEnd.filter((file) => !WHOLE_MACHINE.has(file));
 
 // Each part runs also when those before have failed: who has waited so long wants to see all of it.
 const passed = [await run(unit, UNIT), await run(together, END_TO_END), await run(alone, ALONE)];

@@ -234,7 +234,7 @@ export class LinkedInstance implements Instance {
   /** Told only when what the sandbox wrote last has been handed on. */
   #onLost(message: FromAgent & { type: 'lost' }, turns = 0): void {
     const { connection } = message;
-    if (connection === undefined) return void this.#listener?.onReport(message);
+    if (connection === undefined) return this.#listener?.onReport(message);
     if (this.#desk.leave(connection, 'stdio') && turns < LAST_WORDS_TURNS) {
       setImmediate(() => this.#onLost(message, turns + 1));
       return;
