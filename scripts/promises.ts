@@ -215,5 +215,11 @@ export const PROMISES: readonly Promised[] = [
     benchmark: 'deploy',
     goals: /^deploy, (.*): p99, x without deployments$/,
   },
+  {
+    number: '`hearth deploy --watch`: from a saved file to its first answer, p50',
+    goal: 'at most 100 ms',
+    benchmark: 'deploy',
+    goals: /^deploy --watch: from a saved file to its first answer, p50$/,
+  },
   { number: 'asynchronous events accepted a second, durable', goal: 'at least 5,000' },
 ];

@@ -7,7 +7,7 @@ import { settled, TestFleet } from './testing/test-fleet.ts';
 
 const REQUEST = '11111111-2222-3333-4444-555555555555';
 
-test('the first invocation takes a spare, the next ones its idle sandbox', async () => {
+test('T13: the first invocation takes a spare, the next ones its idle sandbox', async () => {
   await using t = new TestFleet();
   const spec = t.spec();
   const cold = await t.invoke(spec, '{"a":1}');

@@ -104,7 +104,7 @@ test('a sandbox goes after its keep-alive, its instance later', async () => {
   assert.equal(t.logs.writers, 0);
 });
 
-test('the ladder: the instance with the code, one with room, a warm one', async () => {
+test('L10: the ladder: the instance with the code, one with room, a warm one', async () => {
   const { handler, open } = gate();
   await using t = new TestFleet({ handlers: { 'index.handler': handler } });
   const step = async (functionName: string, memoryMb: number): Promise<[string, string]> => {

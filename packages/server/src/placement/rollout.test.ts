@@ -44,7 +44,7 @@ async function pass(t: TestFleet, milliseconds: number): Promise<void> {
   await settled();
 }
 
-test('V4, V9, V22: a new version is loaded in second sandboxes on the instance of the old, while the old runs', async () => {
+test('V3, V4, V9, V14, V22: a new version is loaded in second sandboxes on the instance of the old, while the old runs and before anyone asks for the new', async () => {
   const gate = new Gate();
   await using t = new TestFleet({ handlers: { 'index.handler': gate.handler } });
   const [old, next] = [version(t, 1), version(t, 2)];

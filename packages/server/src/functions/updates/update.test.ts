@@ -13,7 +13,7 @@ const chosen = (update: Update | FailedUpdate, asked?: Parameters<Update['choose
   return `${spec.key}: ${reason}`;
 };
 
-test('V5: while the new version is made ready the old one serves', () => {
+test('V2, V5: while the new version is made ready the old one serves', () => {
   assert.equal(chosen(new Update(old, next, EVENTUAL, () => 0)), 'old: stale-while-downloading');
 });
 

@@ -98,7 +98,7 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
       );
     });
 
-    conforms('fetches code once for an instance', async ({ provider, specs, fetches }) => {
+    conforms('L12, V16: fetches code once for an instance', async ({ provider, specs, fetches }) => {
       const instance = await provider.make(request());
       const reports = follow(instance);
       instance.assign(specs.echo.account);
