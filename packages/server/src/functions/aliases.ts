@@ -13,6 +13,7 @@ import type { Page, PageRequest } from './paging.ts';
 import { withPolicy } from './policy-document.ts';
 import { checkRevision, versionOf } from './registry.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
+import { withoutUrl } from './url-record.ts';
 import type { Updates } from './updates/updates.ts';
 
 /**
@@ -90,8 +91,8 @@ export class Aliases {
   /** An alias that isn't there is no error. */
   async delete(caller: Caller, name: string, alias: string): Promise<void> {
     await this.#change(caller, name, 'DeleteAlias', async (entry) => {
-      // Its policy is not that of a later alias of this name.
-      const record = withPolicy(entry.record, alias, []);
+      // Its policy and its URL are not those of a later alias of this name.
+      const record = withoutUrl(withPolicy(entry.record, alias, []), alias);
       if (find(entry, alias) !== undefined) await this.#replace({ record }, alias, []);
     });
   }

@@ -23,3 +23,13 @@ export interface UrlRecord {
   /** Milliseconds since the epoch. */
   readonly lastModified: number;
 }
+
+interface HasUrls {
+  readonly urls?: readonly UrlRecord[];
+}
+
+/** A function's record without the URL of an alias that is gone. */
+export function withoutUrl<T extends HasUrls>(record: T, qualifier: string): T {
+  if (record.urls === undefined) return record;
+  return { ...record, urls: record.urls.filter((url) => url.qualifier !== qualifier) };
+}

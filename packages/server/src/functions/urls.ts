@@ -46,6 +46,10 @@ export class FunctionUrls extends EventEmitter<UrlsEvents> {
     this.#registry = registry;
     this.#now = now;
     events.on('deleted', ({ functionArn: arn }) => this.#set(arn, []));
+    // A URL goes with its alias.
+    events.on('aliased', ({ account, region, functionName: name }) => {
+      this.#learn(registry.index.get({ account, region, name })!.record);
+    });
   }
 
   /** Takes in the URLs of all functions, once those are loaded. */

@@ -200,6 +200,11 @@ test('an alias has a URL of its own, which runs what the alias names', async () 
   await client.send(new DeleteAliasCommand({ FunctionName: 'aliased', Name: 'live' }));
   assert.equal((await call(server, live)).status, 403);
   assert.deepEqual(await ran(own), ['$LATEST', arnOf('aliased')]);
+  await client.send(new CreateAliasCommand({ FunctionName: 'aliased', Name: 'live', FunctionVersion: '1' }));
+  assert.equal((await call(server, live)).status, 403, 'another alias of that name has no part in it');
+  await assert.rejects(client.send(new GetFunctionUrlConfigCommand({ FunctionName: 'aliased', Qualifier: 'live' })), {
+    name: 'ResourceNotFoundException',
+  });
 });
 
 test('an alias of two versions shares the requests to its URL by their weights', async () => {

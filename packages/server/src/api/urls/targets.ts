@@ -81,7 +81,7 @@ export class UrlTargets {
     return { ...running, url, cors, prefix, domainName, port };
   }
 
-  /** An alias may be gone while its URL is still there. */
+  /** An alias goes a moment before its URL. */
   #find({ function: id, qualifier }: FunctionUrl): Resolution | undefined {
     try {
       return this.#functions.resolve(id, id.name, qualifier, 'InvokeFunctionUrl');
