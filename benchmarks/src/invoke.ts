@@ -74,7 +74,7 @@ export const invoke: Benchmark = {
       subjects.push(subject(`hearth ${memory} MB`, (body) => hearth.target(name, body)));
     }
     await createFunctions(hearth.client(), ['echo-url'], { MemorySize: 1769, Code: { ZipFile: urlCode } });
-    subjects.push(subject('hearth 1769 MB, URL', await hearth.createUrl('echo-url')));
+    subjects.push(subject('hearth 1769 MB by URL', await hearth.createUrl('echo-url')));
     for (const name of ['bare', 'functions-framework', 'workerd'] as const) {
       const { url } = servers.use(await startPeer(name));
       const headers = { 'content-type': 'application/json' };
