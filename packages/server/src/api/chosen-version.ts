@@ -16,6 +16,6 @@ export function chosenVersion(resolution: Resolution, headers: IncomingHttpHeade
   const text = headers[CONSISTENCY_HEADER] as string | undefined;
   const asked = text === undefined ? undefined : readConsistency(text, CONSISTENCY_HEADER);
   const { other, weight, chooser } = resolution;
-  if (other !== undefined && random() < weight) return { spec: other, reason: 'current' };
+  if (other !== undefined && random() < weight) return other;
   return chooser === undefined ? resolution : chooser.choose(asked);
 }

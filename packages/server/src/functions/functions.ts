@@ -6,7 +6,7 @@ import type {
   UpdateFunctionCodeRequest,
   UpdateFunctionConfigurationRequest,
 } from '@aws-sdk/client-lambda';
-import type { CodeRef, FunctionSpec, VersionReason } from '@hearth/protocol';
+import type { CodeRef } from '@hearth/protocol';
 import { Aliases } from './aliases.ts';
 import type { Architecture } from './architecture.ts';
 import { readArchive } from './archive.ts';
@@ -26,7 +26,7 @@ import { Registry, versionOf } from './registry.ts';
 import type { FunctionsEvents, RegistryOptions } from './registry.ts';
 import { ReservedConcurrency } from './reserved-concurrency.ts';
 import { Tagging } from './tagging.ts';
-import type { Chooser } from './updates/update.ts';
+import type { Choice, Chooser } from './updates/update.ts';
 import { Updates } from './updates/updates.ts';
 import { FunctionUrls } from './urls.ts';
 import { Versions } from './versions.ts';
@@ -43,14 +43,11 @@ export interface FunctionsOptions extends RegistryOptions {
 }
 
 /** What an invocation of a name runs. */
-export interface Resolution {
-  readonly spec: FunctionSpec;
-  /** Why it is this version. */
-  readonly reason: VersionReason;
+export interface Resolution extends Choice {
   /** Who chooses in the place of that, where `$LATEST` is being updated or could not be. */
   readonly chooser: Chooser | undefined;
   /** What runs instead with the probability `weight`, where an alias names two versions. */
-  readonly other: FunctionSpec | undefined;
+  readonly other: Choice | undefined;
   /** 0 to 1. */
   readonly weight: number;
   /** As the function's context has it. */
@@ -119,16 +116,17 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   /**
    * What an invocation of a name runs. Synchronous.
    *
-   * @param action the operation's name in IAM, for AWS's message where the function is another account's.
+   * @param action the operation's name in IAM, which a policy must allow where the function is another account's.
    */
   resolve(caller: Caller, name: string, qualifier?: string, action = 'InvokeFunction'): Resolution {
     const { entry, version, alias, ...found } = this.#registry.find(caller, name, qualifier, action);
     const { additional } = alias ?? {};
+    const other = versionOf(entry, additional?.version);
     return {
       spec: (version ?? entry).spec,
       reason: version === undefined || alias !== undefined ? 'current' : 'pinned',
       chooser: version === undefined ? this.#updates.chooser(entry) : undefined,
-      other: versionOf(entry, additional?.version)?.spec,
+      other: other && { spec: other.spec, reason: 'current' },
       weight: additional?.weight ?? 0,
       invokedArn: qualifiedArn(entry.record, found.qualifier),
     };
