@@ -233,6 +233,15 @@ describe('where signatures are checked', () => {
     assert.equal(event.requestContext.authorizer, undefined);
   });
 
+  test('only who has signed may say how old the code may be', async () => {
+    const headers = { 'x-hearth-consistency': 'nonsense' };
+    const signed = await call(server, url, await sign(url, key, { headers }));
+    assert.equal(signed.headers['x-amzn-errortype'], 'InvalidParameterValueException');
+    const open = await createUrl(client, 'visited');
+    await allow('visited', '*', 'NONE');
+    assert.equal((await call(server, open, { headers })).status, 200);
+  });
+
   test('a change of the AuthType counts from the next request on', async () => {
     const changing = await createUrl(client, 'changing');
     await allow('changing', '*', 'NONE');

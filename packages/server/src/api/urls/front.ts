@@ -108,7 +108,9 @@ export class UrlFront {
     if (target === undefined || !isSame(target, before)) throw new Forbidden();
     answer.target = target;
     const now = this.#options.now();
-    const { spec, reason, report } = chosenVersion(target, request.headers, this.#options.random ?? Math.random);
+    // Who has not signed does not choose the version: visitors must not find a way around a canary.
+    const choosing = admitted === undefined ? {} : request.headers;
+    const { spec, reason, report } = chosenVersion(target, choosing, this.#options.random ?? Math.random);
     const traceId = traceOf(request, requestId, spec, now);
     answer.traceId = traceId;
     const { invokedArn } = target;
