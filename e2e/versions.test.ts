@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { InvokeCommand, LambdaClient, PutFunctionConcurrencyCommand } from '@aws-sdk/client-lambda';
+import { eventually } from './testing/eventually.ts';
 import { Hearth, ROLE, run, zipOf } from './testing/hearth.ts';
 
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:shop';
@@ -151,18 +152,42 @@ describe('versions and aliases', () => {
     );
   });
 
-  it('a deleted version ends, and no version that an alias needs is deleted', async () => {
+  it('a permission of the alias is added, shown and taken back', async () => {
+    const added = await aws(
+      'add-permission --function-name shop:live --statement-id partner --principal 111122223333 ' +
+        '--action lambda:InvokeFunction --source-arn arn:aws:s3:::bucket',
+    );
+    const statement = {
+      Sid: 'partner',
+      Effect: 'Allow',
+      Principal: { AWS: 'arn:aws:iam::111122223333:root' },
+      Action: 'lambda:InvokeFunction',
+      Resource: `${ARN}:live`,
+      Condition: { ArnLike: { 'AWS:SourceArn': 'arn:aws:s3:::bucket' } },
+    };
+    assert.deepEqual(JSON.parse(added.Statement), statement);
+    const { Policy, RevisionId } = await aws('get-policy --function-name shop --qualifier live');
+    assert.deepEqual(JSON.parse(Policy), { Version: '2012-10-17', Id: 'default', Statement: [statement] });
+    await aws(`remove-permission --function-name shop:live --statement-id partner --revision-id ${RevisionId}`);
+    await assert.rejects(aws('get-policy --function-name shop:live'), /ResourceNotFoundException/);
+  });
+
+  it('a deleted version ends when its invocations have, and none that an alias needs is deleted', async () => {
     await assert.rejects(
       aws('delete-function --function-name shop --qualifier 1'),
       /ResourceConflictException.* Unable to delete version because the following aliases reference it: \[live\]/s,
     );
+    const running = invoke('2', { ms: 2500 });
     await aws('delete-function --function-name shop --qualifier 2');
+    assert.equal((await running).edition, 'two');
     await assert.rejects(invoke('2'), { name: 'ResourceNotFoundException' });
-    const fleet = await hearth.get('/_hearth/fleet');
-    const sandboxes = fleet.instances.flatMap((instance: any) => instance.sandboxes);
-    const versions = new Set(sandboxes.map(({ version }: any) => version));
-    assert.ok(versions.has('1'));
-    assert.ok(!versions.has('2'), 'its idle sandboxes are gone');
+    await eventually(async () => {
+      const fleet = await hearth.get('/_hearth/fleet');
+      const sandboxes = fleet.instances.flatMap((instance: any) => instance.sandboxes);
+      const versions = new Set(sandboxes.map(({ version }: any) => version));
+      assert.ok(versions.has('1'));
+      assert.ok(!versions.has('2'), 'its sandboxes are gone');
+    });
     assert.equal((await invoke('live')).edition, 'one');
   });
 });
