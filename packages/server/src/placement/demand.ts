@@ -7,17 +7,24 @@ import type { ManagedInstance } from './managed-instance.ts';
  */
 const RECENT_MS = 1_000;
 
-/** For each sandbox that the present load on a function version needs, where it is; one where there is no load; none where none is warm. */
+/**
+ * For each sandbox that the present load on a function version needs, where it is; one where there is no load; none where none is warm.
+ * Requests of a quick function wait for a busy sandbox rather than take another one (line.ts): it needs no more than may be busy at a time.
+ */
 export function demand(pool: FunctionPool, now: number): ManagedInstance[] {
-  const needed: ManagedInstance[] = [];
+  const executing: ManagedInstance[] = [];
+  const recent: ManagedInstance[] = [];
   let warm: ManagedInstance | undefined;
   for (const { state, instance, lastUsedAt } of pool.sandboxes) {
     if (state !== 'idle' && state !== 'executing') continue;
     warm ??= instance;
-    if (state === 'executing' || (lastUsedAt > 0 && now - lastUsedAt < RECENT_MS)) needed.push(instance);
+    if (state === 'executing') executing.push(instance);
+    else if (lastUsedAt > 0 && now - lastUsedAt < RECENT_MS) recent.push(instance);
   }
-  if (needed.length > 0 || warm === undefined) return needed;
-  return [warm];
+  if (warm === undefined) return [];
+  const needed = [...executing, ...recent];
+  if (needed.length === 0) return [warm];
+  return pool.pace === 'quick' ? needed.slice(0, pool.line.parallel) : needed;
 }
 
 /** What of a demand another version does not meet yet: as many as are missing, on the same instances where that is possible. */

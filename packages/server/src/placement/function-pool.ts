@@ -84,6 +84,13 @@ export class FunctionPool {
     this.#quickOnes = milliseconds < LONG_MS ? this.#quickOnes + 1 : 0;
   }
 
+  /** Its version takes over from another: until it has shown otherwise, its invocations are taken to be like that one's. */
+  expectLike(other: FunctionPool): void {
+    if (this.#observed > 0) return;
+    this.#serviceMs = other.#serviceMs;
+    this.#observed = Math.min(other.#observed, PROOF);
+  }
+
   /** A sandbox begins to execute. */
   enterBusy(sandbox: Sandbox): void {
     sandbox.busyIndex = this.busy.push(sandbox) - 1;

@@ -84,6 +84,11 @@ export class Line implements Disposable {
     this.#parallel = this.#least;
   }
 
+  /** How many sandboxes may be busy at present before requests wait. */
+  get parallel(): number {
+    return this.#parallel;
+  }
+
   get empty(): boolean {
     return this.#waiting.length === 0;
   }

@@ -85,6 +85,35 @@ test('as many sandboxes are made as the load of the last second needs, not as ma
   assert.equal(sandboxesOf(t, '3').length, 1);
 });
 
+test('of a quick function no more are made than may be busy before its requests wait', async () => {
+  const gate = new Gate();
+  let known = false;
+  await using t = new TestFleet({
+    processors: 2,
+    instanceMemoryMb: 16_384,
+    maxMemoryMb: 32_768,
+    handlers: { 'index.handler': (event, context) => (known ? gate.handler(event, context) : event) },
+  });
+  const [old, next] = [version(t, 1, { memoryMb: 1769 }), version(t, 2, { memoryMb: 1769 })];
+  const first = Array.from({ length: 4 }, () => t.invoke(old));
+  await settled();
+  t.clock.advance(200);
+  await settled();
+  await Promise.all(first);
+  for (let done = 0; done < 10; done++) await t.invoke(old);
+  known = true;
+  await load(t, old, 4);
+  await t.fleet.prepare(old, next, never);
+  assert.equal(sandboxesOf(t, '2').length, 2);
+  // It is taken to be quick too: who comes now waits for one of them.
+  await load(t, next, 6);
+  assert.equal(sandboxesOf(t, '2').length, 2);
+  for (let ended = 0; ended < 10; ended++) {
+    gate.open();
+    await settled();
+  }
+});
+
 test('what the load has grown by while sandboxes were made is made too', async () => {
   const gate = new Gate();
   await using t = new TestFleet({ handlers: { 'index.handler': gate.handler } });

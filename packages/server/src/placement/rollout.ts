@@ -105,7 +105,7 @@ export class Rollout {
         const missing = this.#missing(move);
         if (missing.length === 0) return;
         // Where even one does not come about there is no sense in asking for more.
-        if (round === 0) await this.#make(move, missing.shift()!);
+        if (round === 0) await this.#makeFirst(move, missing.shift()!);
         await this.#makeAll(move, missing);
       }
     } catch (error) {
@@ -116,6 +116,13 @@ export class Rollout {
       move.signal.throwIfAborted();
       throw asRolloutError(error);
     }
+  }
+
+  async #makeFirst(move: Move, beside: ManagedInstance): Promise<void> {
+    const { placement } = this.#options;
+    await this.#make(move, beside);
+    const served = placement.poolOf(move.old);
+    if (served !== undefined) placement.poolOf(move.next)?.expectLike(served);
   }
 
   #demand(spec: FunctionSpec): ManagedInstance[] {
