@@ -2,9 +2,9 @@ import type { AddPermissionRequest, GetPolicyResponse, RemovePermissionRequest }
 import { ApiError } from '@hearth/protocol';
 import type { Caller } from './caller.ts';
 import { qualifiedArn } from './function-name.ts';
-import { LIMITS } from './limits.ts';
 import { policyDocument, policyOf, statementOf, withPolicy } from './policy-document.ts';
 import type { Statement } from './policy-document.ts';
+import { checkPolicySize, statementExists, statementMissing } from './policy-errors.ts';
 import { isAllowed } from './policy-evaluation.ts';
 import type { AccessRequest } from './policy-evaluation.ts';
 import { checkRevision } from './registry.ts';
@@ -25,7 +25,7 @@ export class Policies {
 
   /** @returns the statement, as JSON. */
   add(caller: Caller, request: AddPermissionRequest): Promise<string> {
-    const { FunctionName: name = '', Qualifier: qualifier, StatementId: sid } = request;
+    const { FunctionName: name = '', Qualifier: qualifier, StatementId: sid = '' } = request;
     const find = () => this.#registry.find(caller, name, qualifier, 'AddPermission');
     return this.#change(find, request.RevisionId, ({ entry, qualifier: at }, statements) => {
       if (at === '$LATEST') {
@@ -34,24 +34,19 @@ export class Policies {
           'We currently do not support adding policies for $LATEST.',
         );
       }
-      if (statements.some(({ Sid }) => Sid === sid)) {
-        throw new ApiError(
-          'ResourceConflictException',
-          `The statement id (${sid}) provided already exists. Please provide a new statement id, or remove the existing statement.`,
-        );
-      }
+      if (statements.some(({ Sid }) => Sid === sid)) throw statementExists(sid);
       const added = statementOf(request, entry.record.region, qualifiedArn(entry.record, at));
       return { statements: [...statements, added], answer: JSON.stringify(added) };
     });
   }
 
   async remove(caller: Caller, request: RemovePermissionRequest): Promise<void> {
-    const { FunctionName: name = '', Qualifier: qualifier, StatementId: sid } = request;
+    const { FunctionName: name = '', Qualifier: qualifier, StatementId: sid = '' } = request;
     const find = () => this.#registry.find(caller, name, qualifier, 'RemovePermission');
     await this.#change(find, request.RevisionId, (_found, statements) => {
       if (statements.length === 0) throw missing('No policy is associated with the given resource.');
       const left = statements.filter(({ Sid }) => Sid !== sid);
-      if (left.length === statements.length) throw missing(`Statement ${sid} is not found in resource policy.`);
+      if (left.length === statements.length) throw statementMissing(sid);
       return { statements: left, answer: undefined };
     });
   }
@@ -81,21 +76,12 @@ export class Policies {
         const policy = policyOf(record, found.qualifier);
         checkRevision(revision, policy?.revisionId, 'GetPolicy');
         const { statements, answer } = change(found, policy?.statements ?? []);
-        checkSize(statements);
+        checkPolicySize(policyDocument(statements));
         await this.#registry.save(withPolicy(record, found.qualifier, statements));
         return answer;
       },
     );
   }
-}
-
-function checkSize(statements: readonly Statement[]): void {
-  const size = Buffer.byteLength(policyDocument(statements));
-  if (size <= LIMITS.policy) return;
-  throw new ApiError(
-    'PolicyLengthExceededException',
-    `The final policy size (${size}) is bigger than the limit (${LIMITS.policy}).`,
-  );
 }
 
 function missing(message: string): ApiError {

@@ -60,7 +60,7 @@ export function withPolicy<T extends HasPolicies>(
 }
 
 /** The whole document as GetPolicy shows it. */
-export function policyDocument(statements: readonly Statement[]): string {
+export function policyDocument(statements: readonly object[]): string {
   return JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: statements });
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ApiError } from '@hearth/protocol';
 import { partition } from '../function-name.ts';
-import { LIMITS } from '../limits.ts';
+import { policyDocument as documentOf } from '../policy-document.ts';
+import { checkPolicySize, statementExists, statementMissing } from '../policy-errors.ts';
 import { layerVersionArn } from './layer-name.ts';
 import type { LayerPolicy, LayerStatement, LayerVersionRecord } from './layer-record.ts';
 
@@ -19,22 +19,10 @@ export function mayUse({ account: owner, policy }: LayerVersionRecord, account: 
  */
 export function withStatement(record: LayerVersionRecord, sid: string, principal: string): LayerPolicy {
   const statements = record.policy?.statements ?? [];
-  if (statements.some((statement) => statement.sid === sid)) {
-    throw new ApiError(
-      'ResourceConflictException',
-      `The statement id (${sid}) provided already exists. Please provide a new statement id, or remove the existing ` +
-        'statement.',
-    );
-  }
+  if (statements.some((statement) => statement.sid === sid)) throw statementExists(sid);
   const account = /^arn:.*:iam::(\d{12}):root$/.exec(principal)?.[1] ?? principal;
   const policy = { statements: [...statements, { sid, principal: account }], revisionId: randomUUID() };
-  const size = Buffer.byteLength(policyDocument(record, policy));
-  if (size > LIMITS.policy) {
-    throw new ApiError(
-      'PolicyLengthExceededException',
-      `The final policy size (${size}) is bigger than the limit (${LIMITS.policy}).`,
-    );
-  }
+  checkPolicySize(policyDocument(record, policy));
   return policy;
 }
 
@@ -46,26 +34,13 @@ export function withStatement(record: LayerVersionRecord, sid: string, principal
 export function withoutStatement({ policy }: LayerVersionRecord, sid: string): LayerPolicy | undefined {
   const before = policy?.statements ?? [];
   const statements = before.filter((statement) => statement.sid !== sid);
-  if (statements.length === before.length) {
-    throw new ApiError('ResourceNotFoundException', `Statement ${sid} is not found in resource policy.`);
-  }
+  if (statements.length === before.length) throw statementMissing(sid);
   return statements.length === 0 ? undefined : { statements, revisionId: randomUUID() };
-}
-
-/** @throws ApiError PreconditionFailedException where a request is for another revision than the version's policy has. */
-export function checkRevision({ policy }: LayerVersionRecord, revisionId: string | undefined): void {
-  if (revisionId === undefined || revisionId === '' || revisionId === policy?.revisionId) return;
-  throw new ApiError(
-    'PreconditionFailedException',
-    'The Revision Id provided does not match the latest Revision Id. Call the GetLayerVersionPolicy API to retrieve the ' +
-      'latest Revision Id',
-  );
 }
 
 /** As IAM writes policies: https://docs.aws.amazon.com/lambda/latest/dg/permissions-layer-cross-account.html */
 export function policyDocument(record: LayerVersionRecord, { statements }: LayerPolicy): string {
-  const Statement = statements.map((statement) => statementObject(record, statement));
-  return JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement });
+  return documentOf(statements.map((statement) => statementObject(record, statement)));
 }
 
 export function statementDocument(record: LayerVersionRecord, statement: LayerStatement): string {

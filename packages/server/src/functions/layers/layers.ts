@@ -11,13 +11,14 @@ import { codeBytes } from '../code-source.ts';
 import { checkPackage } from '../package-check.ts';
 import { pageOf } from '../paging.ts';
 import type { Page } from '../paging.ts';
+import { checkRevision } from '../registry.ts';
 import type { Registry } from '../registry.ts';
 import { Turns } from '../turns.ts';
 import { unsupported } from '../unsupported.ts';
 import { LayerIndex } from './layer-index.ts';
 import { LayerLookup } from './layer-lookup.ts';
 import { layerVersionArn, locateLayer, parseLayerVersionArn } from './layer-name.ts';
-import { checkRevision, withoutStatement, withStatement } from './layer-policy.ts';
+import { withoutStatement, withStatement } from './layer-policy.ts';
 import type { LayerPolicy, LayerStatement, LayerVersionId, LayerVersionRecord } from './layer-record.ts';
 import type { LayerStore } from './ports.ts';
 
@@ -193,7 +194,7 @@ export class Layers {
     return this.#turns.inTurn(layerVersionArn(find()), async () => {
       // It may be another by now, or gone.
       const old = find();
-      checkRevision(old, revisionId);
+      checkRevision(revisionId, old.policy?.revisionId, 'GetLayerVersionPolicy');
       const policy = change(old);
       const { policy: _, ...rest } = old;
       const record = policy === undefined ? rest : { ...rest, policy };
