@@ -28,6 +28,7 @@ import type {
   UpdateFunctionConfigurationCommandInput,
 } from '@aws-sdk/client-lambda';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
+import { newFunction } from '../testing/new-function.ts';
 
 const zip = await zipOf({ 'index.js': 'exports.handler = async () => 1;' });
 let server: ApiServer;
@@ -51,16 +52,7 @@ beforeEach(async () => {
 });
 
 async function createFunction(): Promise<void> {
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      Role: 'arn:aws:iam::000000000000:role/lambda',
-      Runtime: 'nodejs26.x',
-      Handler: 'index.handler',
-      Code: { ZipFile: zip },
-      Publish: true,
-    }),
-  );
+  await client.send(new CreateFunctionCommand(newFunction(name, zip, { Publish: true })));
   for (const timeout of [2, 3]) await publish({ Timeout: timeout + 10 });
 }
 

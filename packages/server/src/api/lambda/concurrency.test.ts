@@ -16,19 +16,11 @@ import {
 } from '@aws-sdk/client-lambda';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
+import { newFunction } from '../testing/new-function.ts';
 
 const zip = await zipOf({ 'index.js': 'exports.handler = async (event) => event;' });
 
-const create = (client: LambdaClient, name: string) =>
-  client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      Role: 'arn:aws:iam::000000000000:role/lambda',
-      Runtime: 'nodejs26.x',
-      Handler: 'index.handler',
-      Code: { ZipFile: zip },
-    }),
-  );
+const create = (client: LambdaClient, name: string) => client.send(new CreateFunctionCommand(newFunction(name, zip)));
 
 const put = (client: LambdaClient, name: string, count: number) =>
   client.send(new PutFunctionConcurrencyCommand({ FunctionName: name, ReservedConcurrentExecutions: count }));

@@ -16,6 +16,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import type { AddPermissionCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
+import { newFunction } from '../testing/new-function.ts';
 
 const zip = await zipOf({ 'index.js': 'exports.handler = async () => 1;' });
 let server: ApiServer;
@@ -35,17 +36,7 @@ beforeEach(async () => {
   await createFunction();
 });
 
-const createFunction = () =>
-  client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      Role: 'arn:aws:iam::000000000000:role/lambda',
-      Runtime: 'nodejs26.x',
-      Handler: 'index.handler',
-      Code: { ZipFile: zip },
-      Publish: true,
-    }),
-  );
+const createFunction = () => client.send(new CreateFunctionCommand(newFunction(name, zip, { Publish: true })));
 const alias = (Name = 'live') =>
   client.send(new CreateAliasCommand({ FunctionName: name, Name, FunctionVersion: '1' }));
 const add = (over: Partial<AddPermissionCommandInput> = {}) =>

@@ -29,6 +29,7 @@ import { RolloutError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Rollout } from '../../functions/ports.ts';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
+import { newFunction } from '../testing/new-function.ts';
 
 const ZIPS = (await Promise.all(
   [1, 2, 3].map((n) => zipOf({ 'index.js': `exports.handler = async () => ${n};` })),
@@ -88,15 +89,7 @@ beforeEach(async () => {
   stage.warm.add(NAME);
   await start();
 
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: NAME,
-      Role: 'arn:aws:iam::000000000000:role/lambda',
-      Runtime: 'nodejs26.x',
-      Handler: 'index.handler',
-      Code: { ZipFile: ONE },
-    }),
-  );
+  await client.send(new CreateFunctionCommand(newFunction(NAME, ONE)));
 });
 afterEach(async () => {
   await client.send(new DeleteFunctionCommand({ FunctionName: NAME })).catch(() => undefined);

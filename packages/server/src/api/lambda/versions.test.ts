@@ -28,6 +28,7 @@ import type {
   UpdateFunctionConfigurationCommandInput,
 } from '@aws-sdk/client-lambda';
 import { ApiServer, zipOf } from '../testing/api-server.ts';
+import { newFunction } from '../testing/new-function.ts';
 
 const [ONE, TWO, THREE] = (await Promise.all(
   [1, 2, 3].map((n) => zipOf({ 'index.js': `exports.handler = async () => ${n};` })),
@@ -51,16 +52,7 @@ beforeEach(async () => {
 });
 
 const create = (over: Partial<CreateFunctionCommandInput> = {}, by = client) =>
-  by.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      Role: 'arn:aws:iam::000000000000:role/lambda',
-      Runtime: 'nodejs26.x',
-      Handler: 'index.handler',
-      Code: { ZipFile: ONE },
-      ...over,
-    }),
-  );
+  by.send(new CreateFunctionCommand(newFunction(name, ONE, over)));
 const publish = (over: Partial<PublishVersionCommandInput> = {}, by = client) =>
   by.send(new PublishVersionCommand({ FunctionName: name, ...over }));
 const update = (ZipFile: Buffer, Publish = false) =>
