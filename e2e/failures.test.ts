@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Answer, Hearth } from './testing/hearth.ts';
+import { packageClosure } from './testing/package-closure.ts';
 
 describe('a function that fails', () => {
   let hearth: Hearth;
@@ -106,6 +107,22 @@ describe('a function that fails', () => {
         errorType: 'Runtime.ExitError',
         errorMessage: `RequestId: ${requestId(answer)} Error: Runtime exited with error: signal: ${how}`,
       });
+    }
+  });
+
+  it('crashes in a native addon', async () => {
+    await hearth.create('native', {
+      'index.mjs': `
+        import koffi from 'koffi';
+        const length = koffi.load(null).func('size_t strlen(void *)');
+        export const handler = async (event) => (event.well ? 'well' : length(null));`,
+      ...packageClosure('koffi'),
+    });
+    for (const time of ['first', 'second']) {
+      const answer = await hearth.invoke('native');
+      assert.equal(answer.payload.errorType, 'Runtime.ExitError', time);
+      assert.match(answer.payload.errorMessage, /Runtime exited with error: signal: segmentation fault/);
+      assert.equal((await hearth.invoke('native', { well: true })).payload, 'well');
     }
   });
 
