@@ -1,5 +1,9 @@
 /** Functions whose code changes while they run, with real sandboxes. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   CreateAliasCommand,
@@ -13,7 +17,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { eventually } from './testing/eventually.ts';
-import { Hearth, zipOf } from './testing/hearth.ts';
+import { Hearth, HEARTH, zipOf } from './testing/hearth.ts';
 import { Load } from './testing/load.ts';
 import type { Outcome } from './testing/load.ts';
 
@@ -154,6 +158,32 @@ describe('a function that changes while it runs', () => {
     await update('breaks', edition(1));
     await updated('breaks');
     assert.equal((await invoke('breaks')).result, 1);
+  });
+
+  it('hearth deploy --watch: what is saved is live, and what cannot be loaded is told with its place in the file here', async () => {
+    const folder = fs.mkdtempSync(join(hearth.data, 'watched-'));
+    const save = (code: string): void => fs.writeFileSync(join(folder, 'index.mjs'), code);
+    save(edition(1));
+    const args = ['deploy', folder, '--name', 'watched', '--watch'];
+    const watching = spawn(HEARTH, args, { env: hearth.environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [watching.stdout, watching.stderr]) stream.on('data', (text) => (said += String(text)));
+    try {
+      await eventually(() => assert.match(said, /Watching/));
+      assert.equal((await invoke('watched')).result, 1);
+      save(edition(2));
+      await eventually(async () => assert.equal((await invoke('watched')).result, 2));
+      save(`\nthrow new RangeError('too far');`);
+      await eventually(() => assert.ok(said.includes(`RangeError: too far (${folder}/index.mjs:2`), said));
+      assert.equal((await invoke('watched')).result, 2);
+      save('export const handler = async () => {{;');
+      await eventually(() => assert.match(said, /SyntaxError: Unexpected end of input/));
+      save(edition(3));
+      await eventually(async () => assert.equal((await invoke('watched')).result, 3));
+    } finally {
+      watching.kill('SIGINT');
+    }
+    assert.deepEqual(await once(watching, 'exit'), [0, null]);
   });
 
   it('delete during an update and during invocations: what runs ends, and nothing is left', async () => {
