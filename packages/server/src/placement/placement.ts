@@ -5,6 +5,7 @@ import type { Clock } from '../instances/clock.ts';
 import type { AgentReport } from '../instances/provider.ts';
 import { ActivePool } from './active-pool.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
+import { Drain } from './drain.ts';
 import { FunctionPool } from './function-pool.ts';
 import { IdleKeeper } from './idle-keeper.ts';
 import { Initialiser } from './initialiser.ts';
@@ -71,6 +72,7 @@ export class Placement implements AsyncDisposable {
   readonly #starter: Starter;
   readonly #waiting: WaitingRoom;
   readonly #renewal: Renewal;
+  readonly #drain: Drain;
   readonly #endings: DeadlineQueue;
   readonly #roomMaker: RoomMaker;
   readonly #lineOptions: LineOptions;
@@ -139,6 +141,7 @@ export class Placement implements AsyncDisposable {
       onHopeless: (request) => this.#refuse(request),
     });
     this.#renewal = new Renewal(clock, options.renewAfterMs, (sandbox) => this.#onOutdated(sandbox));
+    this.#drain = new Drain(clock, (sandbox) => this.destroy(sandbox, 'its function has changed'));
     this.#endings = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
       const sandbox = due as Sandbox;
       this.#active.giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
@@ -299,14 +302,12 @@ export class Placement implements AsyncDisposable {
     }
   }
 
-  /** This function version is no more: idle sandboxes of it end, the others when they have finished. */
+  /** This function version is no more: idle sandboxes of it end soon, the others when they have finished. */
   retire({ key }: FunctionSpec): void {
     const pool = this.#pools.get(key);
     if (pool === undefined) return;
     pool.retired = true;
-    for (let sandbox = pool.top; sandbox !== undefined; sandbox = pool.top) {
-      this.destroy(sandbox, 'its function has changed');
-    }
+    this.#drain.add(pool);
     this.#forgetIfEmpty(pool);
   }
 
@@ -318,7 +319,7 @@ export class Placement implements AsyncDisposable {
       request.reject(stopping());
     }
     await this.#active[Symbol.asyncDispose]();
-    for (const owner of [this.#idle, this.#renewal, this.#starter, this.#waiting, this.#endings]) {
+    for (const owner of [this.#idle, this.#renewal, this.#drain, this.#starter, this.#waiting, this.#endings]) {
       owner[Symbol.dispose]();
     }
   }

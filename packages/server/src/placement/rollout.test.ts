@@ -324,6 +324,23 @@ test('V10, V11: what runs on the old version ends on it, and then nothing is lef
   assert.equal(sandboxesOf(t, '1').length, 0);
 });
 
+test('V11: idle sandboxes of the old version are ended one after the other, and what runs is not disturbed', async () => {
+  const gate = new Gate();
+  await using t = new TestFleet({ handlers: { 'index.handler': gate.handler } });
+  const [old, next] = [version(t, 1), version(t, 2)];
+  const { ended } = await load(t, old, 4);
+  gate.open();
+  await ended;
+  await t.fleet.prepare(old, next, never);
+  t.fleet.retire(old);
+  for (const left of [3, 2, 1, 0]) {
+    await settled();
+    assert.equal(sandboxesOf(t, '1').length, left);
+    t.clock.advance(10);
+  }
+  assert.equal(sandboxesOf(t, '2').length, 4);
+});
+
 test('a version is left when all that it was asked for has begun, and not before', async () => {
   const gate = new Gate();
   let known = false;
