@@ -28,7 +28,7 @@ describe('a function that calls back', () => {
     assert.equal(waited.error, undefined, waited.log);
     assert.deepEqual(waited.payload, ['v22', 'function', 'AWS_Lambda_nodejs22.x']);
     assert.match(waited.log, /\tINFO\tleft over\n/);
-    const failed = await hearth.invoke('calling', { fail: true, waits: true, ms: 0 });
+    const failed = await hearth.invoke('calling', { fail: true, waits: true, ms: 60_000 });
     assert.equal(failed.payload.errorType, 'RangeError');
     const hasty = await hearth.invoke('calling', { waits: false, ms: 1000 });
     assert.doesNotMatch(hasty.log, /left over/);
