@@ -6,6 +6,11 @@ import type { Sandbox } from './sandbox.ts';
 /** The weight of an invocation that took longer than what is kept. */
 const FORGETTING = 0.01;
 /**
+ * Where many end in a short time they share the weight of that time, which is 1 for this long: a machine that has too much to do for
+ * a moment makes no function slow.
+ */
+const FORGET_MS = 1_000;
+/**
  * A function is quick if it takes less than this: about what it costs to switch to another sandbox, whose memory the
  * processor's caches have forgotten.
  */
@@ -39,6 +44,7 @@ export class FunctionPool {
   #observed = 0;
   /** How long an invocation takes when nothing is in its way: ms. */
   #serviceMs = Infinity;
+  #observedAt = 0;
   /** Invocations since the last that took long. */
   #quickOnes = 0;
 
@@ -77,9 +83,13 @@ export class FunctionPool {
    * An invocation has taken this long. What is kept is close to the least of the recent ones: when more sandboxes are
    * busy than there are processors, all the others waited for one.
    */
-  observe(milliseconds: number): void {
+  observe(milliseconds: number, now: number): void {
     if (milliseconds < this.#serviceMs) this.#serviceMs = milliseconds;
-    else this.#serviceMs += (milliseconds - this.#serviceMs) * FORGETTING;
+    else {
+      const weight = Math.min(FORGETTING, (now - this.#observedAt) / FORGET_MS);
+      this.#serviceMs += (milliseconds - this.#serviceMs) * weight;
+    }
+    this.#observedAt = now;
     this.#observed++;
     this.#quickOnes = milliseconds < LONG_MS ? this.#quickOnes + 1 : 0;
   }
@@ -89,6 +99,7 @@ export class FunctionPool {
     if (this.#observed > 0) return;
     this.#serviceMs = other.#serviceMs;
     this.#observed = Math.min(other.#observed, PROOF);
+    this.line.expectLike(other.line);
   }
 
   /** A sandbox begins to execute. */

@@ -2,6 +2,7 @@ import { cpuShare } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock, Timer } from '../instances/clock.ts';
 import type { FunctionPool } from './function-pool.ts';
+import { Parallelism } from './parallelism.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** A request that can wait for a busy sandbox of its function. */
@@ -22,8 +23,6 @@ export interface PatientRequest {
 const TURN_MS = 5;
 /** A line is too long if at its present pace it takes more turns than these. A new sandbox takes about as long. */
 const HORIZON = 4;
-/** For so many turns a line may be too long: it may be that this process or a sandbox had to wait for a processor. */
-const PATIENCE_TURNS = 4;
 /** For so many while the function's first sandboxes are still on their way: another would take as long. */
 const FIRST_TURNS = 20;
 /** Only a line that has been too long for so many turns is worth an instance; until then sandboxes come where there is room. */
@@ -52,8 +51,7 @@ export interface LineOptions {
  * are processors, another could not run sooner than they are done, but would cost a switch, or be made first.
  *
  * A function that has proved itself has requests sent to busy sandboxes ahead, so that these go from one invocation to the
- * next without waiting for this process. Every {@link TURN_MS} the line is held against its pace. If it stays too long, more
- * sandboxes may be busy at a time: a few at first, twice as many each turn, and one less each turn once the line is short.
+ * next without waiting for this process. Every {@link TURN_MS} the line is held against its pace; {@link Parallelism} says what follows.
  */
 export class Line implements Disposable {
   readonly #pool: FunctionPool;
@@ -64,13 +62,11 @@ export class Line implements Disposable {
   readonly #hasRoom: (spec: FunctionSpec) => boolean;
   readonly #isAwaited: (pool: FunctionPool) => boolean;
   readonly #waiting: PatientRequest[] = [];
-  /** How many may be now. */
-  #parallel: number;
+  readonly #parallelism: Parallelism;
   #probe = 0;
   #timer: Timer | undefined;
   #lookedAt = 0;
   #endedBefore = 0;
-  #turnsTooLong = 0;
   #firstTurns = 0;
   #closed = false;
 
@@ -81,12 +77,12 @@ export class Line implements Disposable {
     this.#ahead = options.ahead;
     this.#hasRoom = options.hasRoom;
     this.#isAwaited = options.isAwaited;
-    this.#parallel = this.#least;
+    this.#parallelism = new Parallelism(this.#least);
   }
 
   /** How many sandboxes may be busy at present before requests wait. */
   get parallel(): number {
-    return this.#parallel;
+    return this.#parallelism.current;
   }
 
   get empty(): boolean {
@@ -99,7 +95,12 @@ export class Line implements Disposable {
     if (pool.retired || pool.pace === 'slow') return false;
     // Whether an unknown function is quick, its first sandboxes will show; as long as nobody knows, none may stay idle.
     if (pool.pace === 'unknown' && pool.top !== undefined) return false;
-    return pool.busy.length + pool.coming + pool.waiting.size >= this.#parallel;
+    return pool.busy.length + pool.coming + pool.waiting.size >= this.parallel;
+  }
+
+  /** It takes over from another line: as many sandboxes may be busy from the start. */
+  expectLike(other: Line): void {
+    this.#parallelism.reset(Math.max(this.#least, other.parallel));
   }
 
   join(request: PatientRequest, now: number): void {
@@ -107,13 +108,14 @@ export class Line implements Disposable {
     if (this.#timer === undefined) this.#watch(now);
   }
 
-  /** The request at the front, which stands here no longer. */
+  /** The request at the front, which stands here no longer, for a sandbox that is free; none where others will do. */
   next(): PatientRequest | undefined {
-    return this.#waiting.shift();
+    return this.#surplus ? undefined : this.#waiting.shift();
   }
 
   /** Sends those at the front of the line ahead to a sandbox, as many as there is room for. */
   fill(sandbox: Sandbox): void {
+    if (this.#surplus) return;
     while (this.#waiting.length > 0 && sandbox.ahead.length < this.#ahead && this.#send(this.#waiting[0]!, sandbox)) {
       this.#waiting.shift();
     }
@@ -143,6 +145,11 @@ export class Line implements Disposable {
 
   #dissolve(): void {
     for (const request of this.#waiting.splice(0)) request.goOn();
+  }
+
+  /** Whether more sandboxes are busy than shall be: those that become free stay so. */
+  get #surplus(): boolean {
+    return this.#pool.busy.length > this.parallel;
   }
 
   #sendAhead(request: PatientRequest): boolean {
@@ -182,8 +189,7 @@ export class Line implements Disposable {
     if (!paused) this.#adjust(ended, now);
     if (this.#waiting.length > 0 || pool.busy.some(({ ahead }) => ahead.length > 0)) this.#watch(now);
     else {
-      this.#parallel = paused ? this.#least : this.#leastParallel(now);
-      this.#turnsTooLong = 0;
+      this.#parallelism.reset(paused ? this.#least : this.#leastParallel(now));
       this.#firstTurns = 0;
     }
   };
@@ -205,18 +211,17 @@ export class Line implements Disposable {
     const left = pool.retired && pool.busy.length + pool.coming === 0;
     if (left || pool.pace === 'slow') return this.#dissolve();
     const tooMany = this.#waiting.length - ended * HORIZON;
-    if (tooMany <= 0) {
-      this.#turnsTooLong = 0;
-      this.#parallel = Math.max(this.#leastParallel(now), this.#parallel - 1);
-      return;
-    }
-    if (pool.ended === 0 && pool.busy.length === 0 && ++this.#firstTurns < FIRST_TURNS) return;
-    const beyond = ++this.#turnsTooLong - PATIENCE_TURNS;
-    if (beyond < 0) return;
-    const more = Math.min(tooMany, this.#least * 2 ** beyond);
-    this.#parallel = Math.max(this.#parallel, pool.busy.length + more);
+    if (tooMany > 0 && pool.ended === 0 && pool.busy.length === 0 && ++this.#firstTurns < FIRST_TURNS) return;
+    const parallelism = this.#parallelism;
+    const more = parallelism.turn({
+      ended,
+      tooMany,
+      busy: pool.busy.length,
+      coming: pool.coming,
+      least: this.#leastParallel(now),
+    });
     for (let gone = 0; gone < more; gone++) {
-      if (this.#turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) return;
+      if (parallelism.turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) return;
       this.#waiting.shift()!.goOn();
     }
   }

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ManualClock } from '../instances/testing/manual-clock.ts';
+import { testSpec } from '../instances/testing/spec.ts';
+import { FunctionPool } from './function-pool.ts';
+import { Parallelism } from './parallelism.ts';
+
+/** 256 requests all the time, served by as many sandboxes as may be busy. */
+function overloaded(parallelism: Parallelism, least: number, paceOf: (busy: number) => number, turns: number): number {
+  let most = 0;
+  for (let turn = 0; turn < turns; turn++) {
+    const busy = parallelism.current;
+    parallelism.turn({ ended: paceOf(busy), tooMany: 256 - busy, busy, coming: 0, least });
+    most = Math.max(most, parallelism.current);
+  }
+  return most;
+}
+
+test('where more busy sandboxes are no faster, a load that is too much finds no more of them for long', () => {
+  const parallelism = new Parallelism(2);
+  const most = overloaded(parallelism, 2, () => 100, 1_000);
+  assert.ok(most <= 4, `${most} were busy`);
+});
+
+test('where they are faster, there are as many as it pays to have', () => {
+  const parallelism = new Parallelism(2);
+  overloaded(parallelism, 2, (busy) => 10 * Math.min(busy, 16), 2_000);
+  assert.ok(parallelism.current >= 16 && parallelism.current <= 32, `${parallelism.current} are busy`);
+});
+
+test('far too many that make each other slower become fewer under the same load', () => {
+  const parallelism = new Parallelism(2);
+  // A line that stood still for a moment.
+  overloaded(parallelism, 2, () => 0, 8);
+  assert.ok(parallelism.current >= 32, `${parallelism.current} are busy`);
+  overloaded(parallelism, 2, (busy) => 100 / (1 + busy / 50), 2_000);
+  assert.ok(parallelism.current <= 4, `${parallelism.current} are busy`);
+});
+
+test('never fewer than the least, whatever happens', () => {
+  const turn = fc.record({
+    ended: fc.nat(200),
+    tooMany: fc.integer({ min: -50, max: 500 }),
+    busy: fc.nat(64),
+    coming: fc.nat(3),
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 16 }), fc.array(turn, { maxLength: 400 }), (least, turns) => {
+      const parallelism = new Parallelism(least);
+      for (const each of turns) {
+        const more = parallelism.turn({ ...each, least });
+        assert.ok(parallelism.current >= least);
+        assert.ok(more >= 0 && more <= Math.max(0, each.tooMany));
+      }
+    }),
+  );
+});
+
+test('a function stays quick while a busy machine keeps some of its invocations waiting, and is slow once all take long', () => {
+  const pool = new FunctionPool(testSpec({ code: { sha256: 'a'.repeat(64), size: 1 } }), {
+    clock: new ManualClock(),
+    processors: 2,
+    ahead: 0,
+    hasRoom: () => true,
+    isAwaited: () => false,
+  });
+  let now = 0;
+  for (let count = 0; count < 1_000; count++) pool.observe(0.2, (now += 0.1));
+  for (let count = 0; count < 2_000; count++) pool.observe(10, (now += 0.01));
+  assert.equal(pool.pace, 'quick');
+  for (let count = 0; count < 200; count++) pool.observe(10, (now += 5));
+  assert.equal(pool.pace, 'slow');
+});
