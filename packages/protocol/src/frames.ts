@@ -58,6 +58,8 @@ export const Kind = {
   head: 12,
   /** Sandbox to server: the streamed response is whole. The invocation goes on until its `end`, which is empty, or its `error`. */
   whole: 13,
+  /** Sandbox to server: as `end`, of an invocation that has waited for nothing but a processor. What says only `end` has, or doesn't know. */
+  computed: 14,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -176,6 +178,6 @@ function frameBytes(bytes: Buffer, offset: number): number {
   const length = bytes.readUInt32LE(offset);
   const kind = bytes.readUInt32LE(offset + 4);
   if (length > MAX_FRAME) throw new FrameError(`a frame announces ${length} bytes, over the limit of ${MAX_FRAME}`);
-  if (kind < Kind.hello || kind > Kind.whole) throw new FrameError(`a frame of unknown kind ${kind}`);
+  if (kind < Kind.hello || kind > Kind.computed) throw new FrameError(`a frame of unknown kind ${kind}`);
   return HEADER_BYTES + length;
 }

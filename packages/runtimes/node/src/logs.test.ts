@@ -83,7 +83,7 @@ describe('the log', () => {
     const kilobytes = await new Promise<number>((resolve) => {
       const decoder = new FrameDecoder((kind, _stream, payload) => {
         if (kind === Kind.log) bytes += payload.length;
-        if (kind === Kind.end) resolve(Number(payload.toString()));
+        if (kind === Kind.end || kind === Kind.computed) resolve(Number(payload.toString()));
       });
       peer.socket.removeAllListeners('data');
       peer.socket.on('data', (data: Buffer) => decoder.push(data));

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 export class ResponseSender {
   readonly #connection: Pick<Connection, 'sendText' | 'sendBytes'>;
   #stream = 0;
+  #kind: typeof Kind.end | typeof Kind.computed = Kind.end;
   #body: Buffer | undefined;
   #sent = 0;
   #credit = 0;
@@ -17,9 +18,14 @@ export class ResponseSender {
     this.#connection = connection;
   }
 
-  /** @param done called once all is sent; at once, where no credit is needed. */
-  send(stream: number, body: string, done: () => void): void {
-    if (this.#connection.sendText(Kind.end, stream, body)) return done();
+  /**
+   * @param computed whether the invocation has waited for nothing but a processor.
+   * @param done called once all is sent; at once, where no credit is needed.
+   */
+  send(stream: number, body: string, computed: boolean, done: () => void): void {
+    const kind = computed ? Kind.computed : Kind.end;
+    if (this.#connection.sendText(kind, stream, body)) return done();
+    this.#kind = kind;
     this.#stream = stream;
     this.#body = Buffer.from(body);
     this.#sent = 0;
@@ -47,7 +53,7 @@ export class ResponseSender {
     const done = this.#done!;
     this.#body = undefined;
     this.#done = undefined;
-    this.#connection.sendBytes(Kind.end, this.#stream, body, this.#sent);
+    this.#connection.sendBytes(this.#kind, this.#stream, body, this.#sent);
     done();
   }
 }

@@ -191,6 +191,26 @@ describe('the process', () => {
     assert.deepEqual(JSON.parse(frames[2]!.text), [3, 1, 'request-3', true]);
   });
 
+  test('says of an invocation whether it has waited for anything but a processor', async () => {
+    await using peer = await SandboxPeer.ready(
+      esm(`
+        export const handler = async (event) => {
+          if (event === 'wait') await new Promise((resolve) => setTimeout(resolve, 20));
+          for (const start = Date.now(); Date.now() - start < 20;);
+          await null;
+          return event;
+        };`),
+    );
+    for (const [event, kind] of [
+      ['compute', Kind.computed],
+      ['wait', Kind.end],
+      ['compute', Kind.computed],
+    ] as const) {
+      const [frame] = await peer.exchange([invoke(1, event)], 1);
+      assert.equal(frame!.kind, kind);
+    }
+  });
+
   test('gives back what was sent ahead and has not begun', async () => {
     await using peer = await SandboxPeer.ready(
       esm(

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { decodeInvoke, Kind, type InitMessage, type InvokeMeta, type RuntimeId } from '@hearth/protocol';
 import { streamingOf, type StreamingHandler } from './awslambda.ts';
 import { Callbacks } from './callbacks.ts';
@@ -16,6 +17,7 @@ import { JsonStringifyError } from './runtime-errors.ts';
 
 // Taken before function code runs, which may replace the global by a fake clock's.
 const { setImmediate } = globalThis;
+const { nodeTiming } = performance;
 
 /** What a session needs of the process that it runs in. */
 export interface SessionHost {
@@ -58,6 +60,8 @@ export class Session {
   #streaming: { highWaterMark?: number } | undefined;
   #receiver: EventReceiver | undefined;
   readonly #waiting: Waiting[] = [];
+  /** Milliseconds for which the event loop had slept when the invocation began. */
+  #sleptBefore = 0;
   #result: unknown;
   /** Of the invocation that runs, in nodejs22.x. */
   #callbacks: Callbacks | undefined;
@@ -168,6 +172,7 @@ export class Session {
   #execute(stream: number, meta: InvokeMeta, event: Buffer): void {
     const { connection, environment, output } = this.#host;
     this.#state = 'executing';
+    this.#sleptBefore = nodeTiming.idleTime;
     output.requestId = meta.requestId;
     output.stream = stream;
     setTraceId(environment, meta.traceId);
@@ -249,7 +254,8 @@ export class Session {
     this.#host.flush();
     this.#host.connection.hold();
     this.#state = 'responding';
-    this.#responses.send(this.#host.output.stream, body, this.#ended);
+    const computed = nodeTiming.idleTime === this.#sleptBefore;
+    this.#responses.send(this.#host.output.stream, body, computed, this.#ended);
   };
 
   readonly #ended = (): void => {

@@ -119,7 +119,7 @@ async function rehearse(
   await peer.invoke({ name: 'failing', fail: true });
   await peer.invoke({ name: 'long', padding: LONG });
   // Without a socket: a sandbox waits while its socket is full, and here the reader is in the same process.
-  new ResponseSender({ sendText: () => false, sendBytes: () => {} }).send(1, LONG, () => {});
+  new ResponseSender({ sendText: () => false, sendBytes: () => {} }).send(1, LONG, true, () => {});
   await rehearseStreaming();
   const closed = Promise.all([once(socket, 'close'), once(sandbox.socket, 'close')]);
   sandbox.connection[Symbol.dispose]();
@@ -173,6 +173,8 @@ function openSandbox(
   return { connection, socket };
 }
 
+const ANSWERS: ReadonlySet<Kind> = new Set([Kind.init, Kind.end, Kind.computed, Kind.error]);
+
 /** The server's part in a rehearsal. */
 class Rehearser {
   readonly #socket: Socket;
@@ -181,7 +183,7 @@ class Rehearser {
   constructor(socket: Socket) {
     this.#socket = socket;
     const decoder = new FrameDecoder((kind) => {
-      if (kind === Kind.init || kind === Kind.end || kind === Kind.error) this.#answered?.();
+      if (ANSWERS.has(kind)) this.#answered?.();
     });
     socket.on('data', (bytes) => decoder.push(bytes as Buffer));
   }

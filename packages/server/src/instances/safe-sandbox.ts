@@ -41,8 +41,11 @@ export interface SandboxOwner {
 export interface InvocationListener extends ResponseListener {
   /** Valid until the call returns. */
   onLog(text: Buffer): void;
-  /** @param payload empty where it took the parts of a streamed response. */
-  onResponse(payload: Buffer): void;
+  /**
+   * @param payload empty where it took the parts of a streamed response.
+   * @param computed whether it waited for nothing but a processor, if the sandbox is to be believed.
+   */
+  onResponse(payload: Buffer, computed: boolean): void;
   onError(document: Buffer): void;
   onResponseTooLarge(): void;
 }
@@ -181,7 +184,9 @@ export class SafeSandbox implements Disposable {
     if (this.#phase === 'silent') throw new FrameError(`a frame of kind ${kind} before init`);
     switch (kind) {
       case Kind.end:
-        return this.#onEnd(stream, payload);
+        return this.#onEnd(stream, payload, false);
+      case Kind.computed:
+        return this.#onEnd(stream, payload, true);
       case Kind.log:
         return (this.#listener ?? this.#owner).onLog(payload);
       case Kind.chunk:
@@ -231,12 +236,12 @@ export class SafeSandbox implements Disposable {
     return this.#listener;
   }
 
-  #onEnd(stream: number, payload: Buffer): void {
+  #onEnd(stream: number, payload: Buffer, computed: boolean): void {
     const listener = this.#listenerOf(stream);
     const response = this.#response.end(payload);
     this.#finish();
     if (response === undefined) listener.onResponseTooLarge();
-    else listener.onResponse(response);
+    else listener.onResponse(response, computed);
   }
 
   #onError(stream: number, payload: Buffer): void {

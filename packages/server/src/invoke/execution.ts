@@ -193,7 +193,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.#streamed?.whole();
   }
 
-  onResponse(payload: Buffer): void {
+  onResponse(payload: Buffer, computed: boolean): void {
+    this.#sandbox!.computed = computed;
     if (this.#streamed?.tooLarge === true) this.#tooLarge(MAX_STREAMED_RESPONSE);
     else this.#returned('succeeded', payload, undefined);
   }

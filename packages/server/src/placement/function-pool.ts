@@ -45,11 +45,15 @@ export class FunctionPool {
   /** How long an invocation takes when nothing is in its way: ms. */
   #serviceMs = Infinity;
   #observedAt = 0;
+  readonly #processors: number;
   /** Invocations since the last that took long. */
   #quickOnes = 0;
+  /** Invocations since the last that waited for anything but a processor. */
+  #computed = 0;
 
   constructor(spec: FunctionSpec, options: LineOptions) {
     this.spec = spec;
+    this.#processors = options.processors;
     this.line = new Line(this, options);
   }
 
@@ -62,6 +66,11 @@ export class FunctionPool {
   /** Whether one can rely on the next invocation to be short. */
   get steady(): boolean {
     return this.#quickOnes >= STEADY_COUNT;
+  }
+
+  /** Whether one can rely on the next invocation to wait for nothing but a processor. */
+  get computes(): boolean {
+    return this.#computed >= STEADY_COUNT;
   }
 
   /** The idle sandbox that was used last. */
@@ -82,14 +91,18 @@ export class FunctionPool {
   /**
    * An invocation has taken this long. What is kept is close to the least of the recent ones: when more sandboxes are
    * busy than there are processors, all the others waited for one.
+   *
+   * @param computed it has waited for nothing but a processor: its share of that time is what it took itself, at most.
    */
-  observe(milliseconds: number, now: number): void {
+  observe(elapsed: number, now: number, computed: boolean): void {
+    const milliseconds = computed ? elapsed * Math.min(1, this.#processors / this.busy.length) : elapsed;
     if (milliseconds < this.#serviceMs) this.#serviceMs = milliseconds;
     else {
       const weight = Math.min(FORGETTING, (now - this.#observedAt) / FORGET_MS);
       this.#serviceMs += (milliseconds - this.#serviceMs) * weight;
     }
     this.#observedAt = now;
+    this.#computed = computed ? this.#computed + 1 : 0;
     this.#observed++;
     this.#quickOnes = milliseconds < LONG_MS ? this.#quickOnes + 1 : 0;
   }

@@ -29,6 +29,8 @@ const FIRST_TURNS = 20;
 const INSTANCE_TURNS = 100;
 /** A sandbox that takes this long for one invocation is stuck: it gives back what was sent to it ahead. */
 const STUCK_MS = 2 * TURN_MS;
+/** One of a function that only computes takes this long only if it waits for a processor, or is stuck after all. */
+const STUCK_COMPUTING_MS = 10 * TURN_MS;
 /** Processors that a function's busy sandboxes are given together at least: small ones are given little each. */
 const LEAST_SHARE = 0.5;
 /** Busy sandboxes that are looked at for one with room. */
@@ -197,7 +199,8 @@ export class Line implements Disposable {
   /** To wait for a sandbox that is stuck is no gain: those don't count. */
   #leastParallel(now: number): number {
     let stuck = 0;
-    for (const sandbox of this.#pool.busy) if (isStuck(sandbox, now)) stuck++;
+    const stuckMs = this.#pool.computes ? STUCK_COMPUTING_MS : STUCK_MS;
+    for (const { leasedAt } of this.#pool.busy) if (now - leasedAt >= stuckMs) stuck++;
     return this.#least + stuck;
   }
 
@@ -205,7 +208,7 @@ export class Line implements Disposable {
   #adjust(ended: number, now: number): void {
     const pool = this.#pool;
     for (const sandbox of pool.busy) {
-      if (sandbox.ahead.length > 0 && isStuck(sandbox, now)) sandbox.stream!.withdraw();
+      if (sandbox.ahead.length > 0 && now - sandbox.leasedAt >= STUCK_MS) sandbox.stream!.withdraw();
     }
     // Of a version that has been replaced the sandboxes that are busy still serve who stood in line: no new one is made for them.
     const left = pool.retired && pool.busy.length + pool.coming === 0;
@@ -218,15 +221,14 @@ export class Line implements Disposable {
       tooMany,
       busy: pool.busy.length,
       coming: pool.coming,
+      computes: pool.computes,
       least: this.#leastParallel(now),
     });
-    for (let gone = 0; gone < more; gone++) {
-      if (parallelism.turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) return;
+    let gone = 0;
+    for (; gone < more; gone++) {
+      if (parallelism.turnsTooLong < INSTANCE_TURNS && pool.top === undefined && !this.#hasRoom(pool.spec)) break;
       this.#waiting.shift()!.goOn();
     }
+    if (gone > 0) parallelism.allow(pool.busy.length + pool.coming + pool.waiting.size);
   }
-}
-
-function isStuck(sandbox: Sandbox, now: number): boolean {
-  return now - sandbox.leasedAt >= STUCK_MS;
 }

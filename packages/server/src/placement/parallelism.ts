@@ -1,5 +1,7 @@
 /** For so many turns a line may be too long: it may be that this process or a sandbox had to wait for a processor. */
 const PATIENCE_TURNS = 4;
+/** The same of a function that only computes, whose line stands still only where processors are busy with something else. */
+const PATIENCE_COMPUTING_TURNS = 12;
 /** What a number of busy sandboxes brings is measured over so many turns: a tenth of a second. */
 const WINDOW_TURNS = 20;
 /** More of them must make the line this much faster to be kept, since they cost memory and switches. */
@@ -18,6 +20,8 @@ export interface Turn {
   readonly busy: number;
   /** Sandboxes on their way to their first invocation. */
   readonly coming: number;
+  /** Whether its invocations wait for nothing but processors. */
+  readonly computes: boolean;
   /** Fewer than these shall never be busy. */
   readonly least: number;
 }
@@ -43,6 +47,8 @@ export class Parallelism {
   readonly #step: number;
   #current: number;
   #turnsTooLong = 0;
+  /** Of those, the last ones in which it hardly moved. */
+  #turnsStill = 0;
   /** Turns that the present number has been measured for, and the invocations that ended in them. */
   #turns = 0;
   #ended = 0;
@@ -69,24 +75,34 @@ export class Parallelism {
   /** Nothing is known of the line any more; so many sandboxes may be busy at first. */
   reset(current: number): void {
     this.#turnsTooLong = 0;
+    this.#turnsStill = 0;
     this.#rest = 0;
     this.#trial = undefined;
     this.#set(current);
   }
 
-  /** @returns how many requests shall have other sandboxes than those that are busy. */
-  turn({ ended, tooMany, busy, coming, least }: Turn): number {
+  /** So many are busy, or will be: requests have been given others, because {@link turn} said so. */
+  allow(busy: number): void {
+    if (busy > this.#current) this.#set(busy);
+  }
+
+  /** @returns how many requests shall have other sandboxes than those that are busy; see {@link allow}. */
+  turn({ ended, tooMany, busy, coming, computes, least }: Turn): number {
     if (tooMany <= 0) {
       this.#turnsTooLong = 0;
+      this.#turnsStill = 0;
       this.#trial = undefined;
-      this.#set(Math.max(least, this.#current - 1));
+      this.#set(Math.max(least, this.#current - Math.ceil(this.#current / 8)));
       return 0;
     }
-    const beyond = ++this.#turnsTooLong - PATIENCE_TURNS;
-    if (beyond < 0) return 0;
-    if (ended < this.#step || this.#current < least) {
+    this.#turnsTooLong++;
+    this.#turnsStill = ended < this.#step || this.#current < least ? this.#turnsStill + 1 : 0;
+    if (this.#turnsTooLong < PATIENCE_TURNS) return 0;
+    if (this.#turnsStill > 0) {
+      const beyond = this.#turnsStill - (computes ? PATIENCE_COMPUTING_TURNS : PATIENCE_TURNS);
+      if (beyond < 0) return 0;
       this.#trial = undefined;
-      return this.#grow(Math.min(tooMany, this.#step * 2 ** beyond), busy);
+      return Math.min(tooMany, this.#step * 2 ** beyond);
     }
     if (this.#rest > 0) this.#rest--;
     // New sandboxes that still come take processors from those that are there.
@@ -100,6 +116,7 @@ export class Parallelism {
   #decide(tooMany: number, busy: number, least: number): number {
     const ended = this.#ended;
     const trial = this.#trial;
+    this.#set(this.#current);
     if (trial !== undefined && ended < trial.ended * (trial.up ? GAIN : LOSS)) {
       this.#trial = undefined;
       this.#up = !trial.up;
@@ -109,14 +126,9 @@ export class Parallelism {
     }
     const up = this.#up || this.#current <= least;
     this.#trial = { from: this.#current, ended, up };
-    if (up) return this.#grow(Math.min(tooMany, busy), busy);
+    if (up) return Math.min(tooMany, busy);
     this.#set(Math.max(least, Math.ceil(this.#current / 2)));
     return 0;
-  }
-
-  #grow(more: number, busy: number): number {
-    this.#set(Math.max(this.#current, busy + more));
-    return more;
   }
 
   /** What another number brings is measured anew. */

@@ -247,7 +247,8 @@ export class Placement implements AsyncDisposable {
     sandbox.instance.lastUsedAt = now;
     const { pool } = sandbox;
     // The first in a sandbox compiles what the others find compiled: it says little of them.
-    if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt, now);
+    if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt, now, sandbox.computed);
+    sandbox.computed = false;
     sandbox.hasServed = true;
     pool.ended++;
     // It has begun with what was sent ahead: that ends here, whatever is to become of the sandbox.

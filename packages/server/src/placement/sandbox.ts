@@ -94,6 +94,8 @@ export class Sandbox extends Deadline {
   readonly renewal = new RenewalDeadline(this);
   /** Whether an invocation has ended in it. */
   hasServed = false;
+  /** Whether the invocation that ends has waited for nothing but a processor. */
+  computed = false;
   /** Clock's time at which its present or last invocation was sent. */
   leasedAt = 0;
   /** Clock's time at which init was sent. */

@@ -258,6 +258,7 @@ export class SandboxPeer implements AsyncDisposable {
         this.signal = payload.toString();
         return;
       case Kind.end:
+      case Kind.computed:
         assert.equal(stream, this.#stream);
         assert.equal(this.whole, this.#contentType !== undefined);
         return this.#settle({

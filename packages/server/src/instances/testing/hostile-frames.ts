@@ -62,6 +62,7 @@ export const hostileBytes: fc.Arbitrary<Buffer> = fc.oneof(
           Kind.withdraw,
           Kind.head,
           Kind.whole,
+          Kind.computed,
         ),
         u32,
         payload,
