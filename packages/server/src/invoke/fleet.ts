@@ -4,9 +4,9 @@ import { WarmingPool } from '../capacity/warming-pool.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
-import { Placement } from '../placement/placement.ts';
 import { Rollout } from '../placement/rollout.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
+import { WorkerManager } from '../placement/worker-manager.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import { loadAhead } from './load-ahead.ts';
@@ -102,7 +102,7 @@ const MB = 1024 * 1024;
 /** Everything that runs functions: capacity, placement and the router on one provider. */
 export class Fleet implements AsyncDisposable {
   readonly #capacity: WarmingPool;
-  readonly #placement: Placement;
+  readonly #placement: WorkerManager;
   readonly #router: Router;
   readonly #rollout: Rollout;
   readonly #clock: Clock;
@@ -129,7 +129,7 @@ export class Fleet implements AsyncDisposable {
       atOnce: processors,
       onLog,
     });
-    this.#placement = new Placement({
+    this.#placement = new WorkerManager({
       clock,
       capacity: this.#capacity,
       logs,
@@ -189,7 +189,7 @@ export class Fleet implements AsyncDisposable {
     return this.#rollout.prepare(old, next, signal);
   }
 
-  /** Traffic has moved away from this version, or it is deleted; see {@link Placement.retire}. */
+  /** Traffic has moved away from this version, or it is deleted; see {@link WorkerManager.retire}. */
   retire(spec: FunctionSpec): void {
     this.#placement.retire(spec);
   }

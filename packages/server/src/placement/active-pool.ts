@@ -3,7 +3,7 @@ import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
-import type { Ladder, Rung } from './ladder.ts';
+import type { InstanceIndex, Rung } from './instance-index.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import type { ServerLog } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -11,7 +11,7 @@ import type { Sandbox } from './sandbox.ts';
 export interface ActivePoolOptions {
   readonly clock: Clock;
   readonly capacity: WarmingPool;
-  readonly ladder: Ladder;
+  readonly index: InstanceIndex;
   readonly overheadMb: number;
   /** How long an empty instance is kept. */
   readonly instanceKeepAliveMs: number;
@@ -68,11 +68,11 @@ export class ActivePool implements AsyncDisposable {
   }
 
   #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
-    const { ladder, overheadMb, onReport } = this.#options;
+    const { index, overheadMb, onReport } = this.#options;
     instance.assign(account);
-    const managed = new ManagedInstance(instance, account, subPool, overheadMb, ladder.roomOf(account));
+    const managed = new ManagedInstance(instance, account, subPool, overheadMb, index.roomOf(account));
     this.instances.add(managed);
-    ladder.add(managed);
+    index.add(managed);
     instance.listen({
       onReport: (report) => onReport(managed, report),
       onStdio: (connection, bytes) => managed.connections.get(connection)?.onOutput(bytes),
@@ -85,7 +85,7 @@ export class ActivePool implements AsyncDisposable {
     instance.end();
     instance.queue?.remove(instance);
     this.instances.delete(instance);
-    this.#options.ladder.remove(instance);
+    this.#options.index.remove(instance);
     for (const sandbox of instance.sandboxes.values()) this.#options.onSandboxGone(sandbox, reason);
   }
 }

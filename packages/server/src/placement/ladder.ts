@@ -1,100 +1,113 @@
-import type { FunctionSpec, InstanceStep } from '@hearth/protocol';
-import type { ManagedInstance } from './managed-instance.ts';
-import { RoomIndex } from './room-index.ts';
+import { ApiError } from '@hearth/protocol';
+import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { ActivePool } from './active-pool.ts';
+import type { FunctionPools } from './function-pools.ts';
+import type { InstanceIndex } from './instance-index.ts';
+import type { Leases } from './leases.ts';
+import type { PlacementRequest } from './placement-request.ts';
+import type { ServerLog } from './ports.ts';
+import type { RoomMaker } from './room-maker.ts';
+import type { SandboxLoss } from './sandbox.ts';
+import type { Starter } from './starter.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
-/** Instances with the code that are looked at before any with room will do: the search must not grow with their number. */
-const CODE_PROBES = 8;
+/** Sandboxes asked for in vain before a request fails. */
+const MAX_FAILURES = 3;
 
-/** Where a new sandbox goes, and why. */
-export interface Rung {
-  readonly instance: ManagedInstance;
-  readonly step: InstanceStep;
-  readonly reason: string;
-}
-
-/** The active instances of one account. */
-interface AccountInstances {
-  readonly instances: Set<ManagedInstance>;
-  readonly room: RoomIndex<ManagedInstance>;
-  readonly byCode: Map<string, Set<ManagedInstance>>;
+export interface LadderOptions {
+  readonly capacity: WarmingPool;
+  readonly leases: Leases;
+  readonly index: InstanceIndex;
+  readonly active: ActivePool;
+  readonly starter: Starter;
+  readonly waiting: WaitingRoom;
+  readonly roomMaker: RoomMaker;
+  readonly pools: FunctionPools;
+  /** How long a request waits for room. */
+  readonly waitMs: number;
+  readonly onLog: ServerLog;
 }
 
 /**
- * The middle of the ladder: a new sandbox on an instance that the account has already (steps 2 and 3). Below it is an
- * idle sandbox (step 1), above it an instance from the warming pool (4), one that is booted, or a wait (5); those need
- * more than a look-up and are placement's.
+ * The ladder (rows L3 to L8), for a request that did not get an idle sandbox at once: 1 an idle sandbox that is there by now; 2 a new one
+ * on an instance of the account with the code and room; 3 on one with room; 4 an instance from the warming pool; 5 a wait, while room is
+ * made (room-maker.ts), and in the end a refusal.
  */
 export class Ladder {
-  readonly #accounts = new Map<string, AccountInstances>();
+  readonly #options: LadderOptions;
+  #closed = false;
+  /** Requests refused for want of room. */
+  throttled = 0;
 
-  #account(account: string): AccountInstances {
-    let entry = this.#accounts.get(account);
-    if (entry === undefined) {
-      entry = { instances: new Set(), room: new RoomIndex(), byCode: new Map() };
-      this.#accounts.set(account, entry);
+  constructor(options: LadderOptions) {
+    this.#options = options;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Serves the request, now or later. */
+  climb(request: PlacementRequest): void {
+    if (this.#closed) return request.reject(stopping());
+    if (this.attempt(request)) return;
+    this.#options.waiting.enter(request);
+    this.#options.roomMaker.makeRoom();
+  }
+
+  /** Steps 1 to 4; false where there is no room now. */
+  attempt(request: PlacementRequest): boolean {
+    const { leases, index, active, starter } = this.#options;
+    const idle = request.beside === undefined ? leases.wake(request.pool) : undefined;
+    if (idle !== undefined) {
+      request.resolve(idle);
+      return true;
     }
-    return entry;
+    const rung = index.find(request.spec, request.beside) ?? active.fromWarmingPool(request.spec);
+    if (rung === undefined) return false;
+    starter.start(request, rung);
+    return true;
   }
 
-  instancesOf(account: string): Iterable<ManagedInstance> {
-    return this.#accounts.get(account)?.instances ?? [];
-  }
-
-  /** Where an account's instances are found by the room they have. */
-  roomOf(account: string): RoomIndex<ManagedInstance> {
-    return this.#account(account).room;
-  }
-
-  add(instance: ManagedInstance): void {
-    this.#account(instance.account).instances.add(instance);
-  }
-
-  remove(instance: ManagedInstance): void {
-    const account = this.#account(instance.account);
-    account.instances.delete(instance);
-    for (const sha256 of instance.codes) {
-      const holders = account.byCode.get(sha256);
-      holders?.delete(instance);
-      if (holders?.size === 0) account.byCode.delete(sha256);
+  /** There is no room for it, and won't be in time. */
+  refuse(request: PlacementRequest): void {
+    this.throttled++;
+    this.#options.pools.forgetIfEmpty(request.pool);
+    const { lastError } = this.#options.capacity;
+    if (lastError !== undefined) {
+      request.reject(
+        new ApiError('ServiceException', `No instance can be made: ${lastError.message}`, { cause: lastError }),
+      );
+      return;
     }
-    if (account.instances.size === 0) this.#accounts.delete(instance.account);
+    const message = `Rate Exceeded. No room for ${request.spec.memoryMb} MB became free in ${this.#options.waitMs / 1000} s.`;
+    const reason = 'ConcurrentInvocationLimitExceeded';
+    request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
   }
 
-  /** The agent of this instance has the code or layer now. */
-  holdsCode(instance: ManagedInstance, sha256: string): void {
-    if (instance.codes.has(sha256)) return;
-    instance.remember(sha256);
-    const { byCode } = this.#account(instance.account);
-    const holders = byCode.get(sha256);
-    if (holders === undefined) byCode.set(sha256, new Set([instance]));
-    else holders.add(instance);
+  /** The sandbox that was to be made for it came to nothing: it tries again. */
+  failed(request: PlacementRequest, { reason, brokenPackage }: SandboxLoss): void {
+    if (brokenPackage === true) {
+      const message = `Lambda could not unzip the deployment package: ${reason}`;
+      return request.reject(new ApiError('InvalidZipFileException', message));
+    }
+    request.failures++;
+    this.#options.onLog('warn', `a sandbox for ${request.spec.functionArn} could not be made: ${reason}`);
+    if (request.failures < MAX_FAILURES) return this.climb(request);
+    request.reject(new ApiError('ServiceException', `The function could not be started: ${reason}`));
   }
 
-  /**
-   * Steps 2 and 3, in order; undefined where neither has room.
-   *
-   * @param beside an instance of the account that comes before all others.
-   */
-  find(spec: FunctionSpec, beside?: ManagedInstance): Rung | undefined {
-    const account = this.#accounts.get(spec.account);
-    if (account === undefined) return undefined;
-    if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
-      return { instance: beside, step: 'active', reason: 'made ahead, beside the version that it takes over from' };
+  /** From now on everybody is told that the server stops, those who wait first. */
+  close(): void {
+    this.#closed = true;
+    const { waiting } = this.#options;
+    for (const request of waiting.requests) {
+      waiting.leave(request);
+      request.reject(stopping());
     }
-    let probes = CODE_PROBES;
-    for (const instance of account.byCode.get(spec.code.sha256) ?? []) {
-      if (instance.roomMb >= spec.memoryMb) {
-        return {
-          instance,
-          step: 'active',
-          reason: 'no idle sandbox; an instance of the account has the code and room',
-        };
-      }
-      if (--probes === 0) break;
-    }
-    const instance = account.room.find(spec.memoryMb);
-    return (
-      instance && { instance, step: 'active', reason: 'no instance with the code has room; one of the account has' }
-    );
   }
+}
+
+export function stopping(): ApiError {
+  return new ApiError('ServiceUnavailableException', 'The server is stopping.');
 }

@@ -2,7 +2,7 @@ import type { FunctionSpec } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
 import type { Instance } from '../instances/provider.ts';
 import { roomByEviction } from './eviction.ts';
-import type { Ladder } from './ladder.ts';
+import type { InstanceIndex } from './instance-index.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { ServerLog } from './ports.ts';
@@ -11,7 +11,7 @@ import type { WaitingRoom } from './waiting-room.ts';
 
 export interface RoomMakerOptions {
   readonly capacity: WarmingPool;
-  readonly ladder: Ladder;
+  readonly index: InstanceIndex;
   readonly instances: ReadonlySet<ManagedInstance>;
   readonly waiting: WaitingRoom;
   readonly overheadMb: number;
@@ -54,12 +54,12 @@ export class RoomMaker {
 
   /** One round for each account: each needs room on instances of its own. */
   #evict(): void {
-    const { ladder, instances, waiting, onEvicted, onGivenUp } = this.#options;
+    const { index, instances, waiting, onEvicted, onGivenUp } = this.#options;
     const seen = new Set<string>();
     for (const { spec } of waiting.requests) {
       if (seen.has(spec.account)) continue;
       seen.add(spec.account);
-      const eviction = roomByEviction(spec, ladder.instancesOf(spec.account), instances);
+      const eviction = roomByEviction(spec, index.instancesOf(spec.account), instances);
       for (const sandbox of eviction.sandboxes) onEvicted(sandbox);
       if (eviction.instance !== undefined) onGivenUp(eviction.instance);
     }
@@ -67,9 +67,9 @@ export class RoomMaker {
 
   /** No instance can be made: whoever's account has none need not wait to be told. */
   #refuseHopeless(): void {
-    const { ladder, waiting, onHopeless } = this.#options;
+    const { index, waiting, onHopeless } = this.#options;
     for (const request of waiting.requests) {
-      if (!ladder.instancesOf(request.spec.account)[Symbol.iterator]().next().done) continue;
+      if (!index.instancesOf(request.spec.account)[Symbol.iterator]().next().done) continue;
       waiting.leave(request);
       onHopeless(request);
     }

@@ -4,7 +4,7 @@ import type { AgentReport } from '../instances/provider.ts';
 import { SafeSandbox } from '../instances/safe-sandbox.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { logStreamName } from './environment.ts';
-import type { Rung } from './ladder.ts';
+import type { Rung } from './instance-index.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { LogSink } from './ports.ts';
 import { Sandbox } from './sandbox.ts';

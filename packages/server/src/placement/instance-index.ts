@@ -1,0 +1,96 @@
+import type { FunctionSpec, InstanceStep } from '@hearth/protocol';
+import type { ManagedInstance } from './managed-instance.ts';
+import { RoomIndex } from './room-index.ts';
+
+/** Instances with the code that are looked at before any with room will do: the search must not grow with their number. */
+const CODE_PROBES = 8;
+
+/** Where a new sandbox goes, and why. */
+export interface Rung {
+  readonly instance: ManagedInstance;
+  readonly step: InstanceStep;
+  readonly reason: string;
+}
+
+/** The active instances of one account. */
+interface AccountInstances {
+  readonly instances: Set<ManagedInstance>;
+  readonly room: RoomIndex<ManagedInstance>;
+  readonly byCode: Map<string, Set<ManagedInstance>>;
+}
+
+/** The instances of the active pool, found by account, then by the code they have and the room: steps 2 and 3 of the ladder. */
+export class InstanceIndex {
+  readonly #accounts = new Map<string, AccountInstances>();
+
+  #account(account: string): AccountInstances {
+    let entry = this.#accounts.get(account);
+    if (entry === undefined) {
+      entry = { instances: new Set(), room: new RoomIndex(), byCode: new Map() };
+      this.#accounts.set(account, entry);
+    }
+    return entry;
+  }
+
+  instancesOf(account: string): Iterable<ManagedInstance> {
+    return this.#accounts.get(account)?.instances ?? [];
+  }
+
+  /** Where an account's instances are found by the room they have. */
+  roomOf(account: string): RoomIndex<ManagedInstance> {
+    return this.#account(account).room;
+  }
+
+  add(instance: ManagedInstance): void {
+    this.#account(instance.account).instances.add(instance);
+  }
+
+  remove(instance: ManagedInstance): void {
+    const account = this.#account(instance.account);
+    account.instances.delete(instance);
+    for (const sha256 of instance.codes) {
+      const holders = account.byCode.get(sha256);
+      holders?.delete(instance);
+      if (holders?.size === 0) account.byCode.delete(sha256);
+    }
+    if (account.instances.size === 0) this.#accounts.delete(instance.account);
+  }
+
+  /** The agent of this instance has the code or layer now. */
+  holdsCode(instance: ManagedInstance, sha256: string): void {
+    if (instance.codes.has(sha256)) return;
+    instance.remember(sha256);
+    const { byCode } = this.#account(instance.account);
+    const holders = byCode.get(sha256);
+    if (holders === undefined) byCode.set(sha256, new Set([instance]));
+    else holders.add(instance);
+  }
+
+  /**
+   * Steps 2 and 3, in order; undefined where neither has room.
+   *
+   * @param beside an instance of the account that comes before all others.
+   */
+  find(spec: FunctionSpec, beside?: ManagedInstance): Rung | undefined {
+    const account = this.#accounts.get(spec.account);
+    if (account === undefined) return undefined;
+    if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
+      return { instance: beside, step: 'active', reason: 'made ahead, beside the version that it takes over from' };
+    }
+    let probes = CODE_PROBES;
+    for (const instance of account.byCode.get(spec.code.sha256) ?? []) {
+      if (instance.roomMb >= spec.memoryMb) {
+        return {
+          instance,
+          step: 'active',
+          reason: 'no idle sandbox; an instance of the account has the code and room',
+        };
+      }
+      if (--probes === 0) break;
+    }
+    const instance = account.room.find(spec.memoryMb);
+    return (
+      instance && { instance, step: 'active', reason: 'no instance with the code has room; one of the account has' }
+    );
+  }
+}

@@ -1,0 +1,99 @@
+import type { FunctionPool } from './function-pool.ts';
+import type { IdleKeeper } from './idle-keeper.ts';
+import type { PatientRequest } from './line.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+/** Idle sandboxes tried when the instance of the first has no room for it to wake. */
+const WAKE_PROBES = 4;
+/** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
+const STARVED_MS = 1_000;
+/** Why an outdated sandbox ends. */
+export const RENEWED = 'its credentials are past half of their life, and a new one has new ones';
+
+export interface LeasesOptions {
+  readonly idle: IdleKeeper;
+  readonly waiting: WaitingRoom;
+  readonly onUnwanted: (sandbox: Sandbox, reason: string) => void;
+  /** It has to go because another request needs its room. */
+  readonly onEvicted: (sandbox: Sandbox, reason: string) => void;
+}
+
+/** The warm path: who gets a sandbox that is there, and what follows when he has done with it. */
+export class Leases {
+  readonly #options: LeasesOptions;
+  readonly #idle: IdleKeeper;
+  readonly #waiting: WaitingRoom;
+
+  constructor(options: LeasesOptions) {
+    this.#options = options;
+    this.#idle = options.idle;
+    this.#waiting = options.waiting;
+  }
+
+  /** Step 1 of the ladder: an idle sandbox, now executing; undefined where there is none. */
+  wake(pool: FunctionPool | undefined): Sandbox | undefined {
+    let sandbox = pool?.top;
+    for (let probe = 0; sandbox !== undefined && probe < WAKE_PROBES; probe++) {
+      const next: Sandbox | undefined = sandbox.below;
+      if (this.#idle.wake(sandbox)) {
+        pool!.take(sandbox);
+        sandbox.become('executing');
+        return sandbox;
+      }
+      sandbox = next;
+    }
+    return undefined;
+  }
+
+  /** See {@link WorkerManager.release}. */
+  release(sandbox: Sandbox, now: number): void {
+    sandbox.holder = undefined;
+    if (sandbox.state !== 'executing') return;
+    sandbox.lastUsedAt = now;
+    sandbox.instance.lastUsedAt = now;
+    const { pool } = sandbox;
+    // The first in a sandbox compiles what the others find compiled: it says little of them.
+    if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt, now, sandbox.computed);
+    sandbox.computed = false;
+    sandbox.hasServed = true;
+    pool.ended++;
+    // It has begun with what was sent ahead: that ends here, whatever is to become of the sandbox.
+    const begun = sandbox.ahead.shift();
+    if (begun !== undefined) return this.#goOnWith(begun, sandbox, now);
+    this.offer(sandbox, now);
+  }
+
+  /** See {@link WorkerManager.offer}. */
+  offer(sandbox: Sandbox, now: number): void {
+    if (sandbox.state !== 'executing') return;
+    const { pool } = sandbox;
+    if (sandbox.outdated) return this.#options.onUnwanted(sandbox, RENEWED);
+    if (this.keepsOthersWaiting(pool)) {
+      return this.#options.onEvicted(sandbox, 'a request of another function has waited for too long');
+    }
+    const request = pool.waiting.values().next().value;
+    if (request !== undefined) {
+      this.#waiting.leave(request);
+      return request.resolve(sandbox);
+    }
+    const next = pool.line.next();
+    if (next !== undefined) return this.#goOnWith(next, sandbox, now);
+    if (pool.retired) return this.#options.onUnwanted(sandbox, 'its function has changed');
+    sandbox.become('idle');
+    pool.push(sandbox);
+    this.#idle.rest(sandbox, now);
+  }
+
+  /** Whether a request of another function has waited for so long that this one has to make room for it. */
+  keepsOthersWaiting(pool: FunctionPool): boolean {
+    if (this.#waiting.size === 0) return false;
+    const starved = this.#waiting.overdue(STARVED_MS);
+    return starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account;
+  }
+
+  #goOnWith(request: PatientRequest, sandbox: Sandbox, now: number): void {
+    request.given(sandbox, now);
+    sandbox.pool.line.fill(sandbox);
+  }
+}

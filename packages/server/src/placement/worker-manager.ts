@@ -1,0 +1,299 @@
+import { ApiError, archivesFor } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
+import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Clock } from '../instances/clock.ts';
+import type { AgentReport } from '../instances/provider.ts';
+import { ActivePool } from './active-pool.ts';
+import { Endings } from './endings.ts';
+import type { FunctionPool } from './function-pool.ts';
+import { FunctionPools } from './function-pools.ts';
+import { IdleKeeper } from './idle-keeper.ts';
+import { Initialiser } from './initialiser.ts';
+import type { InitOutcome } from './initialiser.ts';
+import { InstanceIndex } from './instance-index.ts';
+import { Ladder, stopping } from './ladder.ts';
+import { Leases } from './leases.ts';
+import type { PatientRequest } from './line.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import { PlacementRequest } from './placement-request.ts';
+import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
+import { RoomMaker } from './room-maker.ts';
+import type { Sandbox, SandboxLoss } from './sandbox.ts';
+import { Starter } from './starter.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export interface WorkerManagerOptions {
+  readonly clock: Clock;
+  readonly capacity: WarmingPool;
+  readonly logs: LogSink;
+  readonly credentialsFor: CredentialsFor;
+  /** See {@link Renewal}. */
+  readonly renewAfterMs: number;
+  /** Of the services that a function reaches here, see environment.ts. */
+  readonly endpointVariables: readonly string[];
+  readonly runtimeComing: RuntimeComing;
+  readonly onLog: ServerLog;
+  /** See {@link IdleKeeper}. */
+  readonly freezeAfterMs: number;
+  readonly sandboxKeepAliveMs: number;
+  /** How long an empty instance is kept: longer than a sandbox, since a new one costs more. */
+  readonly instanceKeepAliveMs: number;
+  /** Of the machine; more sandboxes than these can't run at once. */
+  readonly processors: number;
+  /** See {@link LineOptions}. */
+  readonly ahead: number;
+  /** How long a request waits for room. */
+  readonly waitMs: number;
+  /** Of an instance's memory, what its agent, zygote and spares use. */
+  readonly overheadMb: number;
+}
+
+/**
+ * Finds or makes the sandbox for each request, keeps it between requests, ends it. One sandbox runs one invocation at a time; one
+ * instance holds one account's sandboxes, for good; what is committed on an instance never exceeds what it has.
+ *
+ * This file is what others see of it, and how its parts are joined; README.md says which part does what.
+ */
+export class WorkerManager implements AsyncDisposable {
+  readonly #options: WorkerManagerOptions;
+  readonly #index = new InstanceIndex();
+  readonly #pools: FunctionPools;
+  readonly #active: ActivePool;
+  readonly #idle: IdleKeeper;
+  readonly #initialiser: Initialiser;
+  readonly #starter: Starter;
+  readonly #waiting: WaitingRoom;
+  readonly #leases: Leases;
+  readonly #ladder: Ladder;
+  readonly #endings: Endings;
+  /** Sandboxes ended to make room. */
+  evicted = 0;
+
+  constructor(options: WorkerManagerOptions) {
+    this.#options = options;
+    const { clock, capacity, processors, ahead } = options;
+    const index = this.#index;
+    const destroy = (sandbox: Sandbox, reason: string): void => this.destroy(sandbox, reason);
+    const evict = (sandbox: Sandbox, reason: string): void => this.#evict(sandbox, reason);
+    this.#pools = new FunctionPools({
+      clock,
+      processors,
+      ahead,
+      hasRoom: (spec) => index.find(spec) !== undefined,
+      isAwaited: (pool) => pool.waiting.size > 0 || this.#leases.keepsOthersWaiting(pool),
+    });
+    this.#active = new ActivePool({
+      ...options,
+      index,
+      onReport: (instance, report) => this.#onReport(instance, report),
+      onSandboxGone: (sandbox, reason) => this.#endings.lost(sandbox, { reason, exit: null, maxMemoryMb: 0 }),
+    });
+    this.#idle = new IdleKeeper({
+      clock,
+      freezeAfterMs: options.freezeAfterMs,
+      keepAliveMs: options.sandboxKeepAliveMs,
+      onExpired: (sandbox) => this.destroy(sandbox, 'idle for longer than its keep-alive'),
+      onBroken: (sandbox, error) => this.#endings.broken(sandbox, error),
+      onRoom: () => this.#waiting.retry(),
+    });
+    this.#initialiser = new Initialiser(clock, options.credentialsFor, options.endpointVariables);
+    this.#starter = new Starter({
+      clock,
+      logs: options.logs,
+      onAsked: (sandbox) => this.#initialiser.prepare(sandbox),
+      onInitialised: (sandbox) => this.#initialiser.initialised(sandbox),
+      onInitFailed: (sandbox, document) => this.#initialiser.failed(sandbox, document),
+      onWithdrawn: (sandbox) => sandbox.pool.line.takeBack(sandbox),
+      onClosed: destroy,
+      onStuck: destroy,
+      onPlaced: ({ instance, spec }) => {
+        for (const sha256 of archivesFor(spec)) index.holdsCode(instance, sha256);
+      },
+    });
+    this.#waiting = new WaitingRoom(
+      clock,
+      options.waitMs,
+      (request) => this.#ladder.attempt(request),
+      (request) => this.#ladder.refuse(request),
+      () => roomMaker.makeRoom(),
+    );
+    this.#leases = new Leases({ idle: this.#idle, waiting: this.#waiting, onUnwanted: destroy, onEvicted: evict });
+    const roomMaker = new RoomMaker({
+      ...options,
+      index,
+      instances: this.#active.instances,
+      waiting: this.#waiting,
+      onBooted: async (instance, account) => {
+        if (this.#ladder.closed) await instance[Symbol.asyncDispose]();
+        else this.#active.adoptUncommon(instance, account);
+      },
+      onEvicted: (sandbox) => this.#evict(sandbox, 'idle, and its memory is needed'),
+      onGivenUp: (instance) => this.#active.giveUp(instance, 'idle, and its memory is needed'),
+      onHopeless: (request) => this.#ladder.refuse(request),
+    });
+    this.#ladder = new Ladder({
+      ...options,
+      index,
+      roomMaker,
+      leases: this.#leases,
+      active: this.#active,
+      starter: this.#starter,
+      waiting: this.#waiting,
+      pools: this.#pools,
+    });
+    this.#endings = new Endings({
+      ...options,
+      idle: this.#idle,
+      active: this.#active,
+      onGone: (sandbox, loss) => this.#onGone(sandbox, loss),
+    });
+    capacity.onChange = () => {
+      this.#waiting.retry();
+    };
+  }
+
+  get instances(): Iterable<ManagedInstance> {
+    return this.#active.instances;
+  }
+
+  /** What is known of a function version; undefined where it has no sandbox and nobody waits for one. */
+  poolOf(spec: FunctionSpec): FunctionPool | undefined {
+    return this.#pools.get(spec);
+  }
+
+  /** Requests that wait for room. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Requests refused for want of room. */
+  get throttled(): number {
+    return this.#ladder.throttled;
+  }
+
+  /** Step 1 of the ladder: an idle sandbox of this function version, now executing; undefined where there is none. */
+  takeIdle(spec: FunctionSpec): Sandbox | undefined {
+    const pool = this.#pools.get(spec);
+    if (pool?.line.pays === true) return undefined;
+    return this.#leases.wake(pool);
+  }
+
+  /**
+   * The rest of the ladder. Resolves with a sandbox that the caller has alone until it calls `release` or `destroy`:
+   * `initialising` if it is new, `executing` if another request has just finished with it.
+   *
+   * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
+   * sandboxes or instances can't be made or the runtime can't be had, InvalidParameterValueException where the function can't fit anywhere.
+   *
+   * @param beside where a new sandbox is wanted, made ahead of need: the instance to have it, if there is room.
+   */
+  place(spec: FunctionSpec, beside?: ManagedInstance): Promise<Sandbox> {
+    if (this.#ladder.closed) return Promise.reject(stopping());
+    const coming = this.#options.runtimeComing(spec.runtime);
+    if (coming !== undefined) return coming.then(() => this.place(spec, beside));
+    const { maxMemoryMb } = this.#options.capacity;
+    if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
+      const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;
+      return Promise.reject(new ApiError('InvalidParameterValueException', message));
+    }
+    const pool = this.#pools.of(spec);
+    return new Promise((resolve, reject) => this.#ladder.climb(new PlacementRequest(pool, resolve, reject, beside)));
+  }
+
+  /**
+   * Has a request wait a moment for a busy sandbox of its function, where that is the quicker way.
+   *
+   * @returns false where it is not: nothing has been done.
+   */
+  waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean {
+    const pool = this.#pools.get(spec);
+    if (pool === undefined || !pool.line.pays) return false;
+    pool.line.join(request, now);
+    return true;
+  }
+
+  /** Has a new sandbox load its function; see {@link Initialiser.initialise}. */
+  initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome> {
+    this.#endings.renewLater(sandbox);
+    return this.#initialiser.initialise(sandbox, timeoutMs);
+  }
+
+  /** A sandbox that replaces another, for the same invocation, goes on with the log stream of that. */
+  continueLog(sandbox: Sandbox, stream: string): void {
+    sandbox.log?.close();
+    sandbox.logStream = stream;
+    // It names the stream.
+    sandbox.initMessage = undefined;
+    sandbox.log = this.#options.logs.open(sandbox.spec, sandbox.spec.logGroup, stream);
+  }
+
+  /** The invocation is over and the sandbox may serve the next. `now` by the clock. */
+  release(sandbox: Sandbox, now: number): void {
+    this.#leases.release(sandbox, now);
+  }
+
+  /** A sandbox that is executing and has nothing to do is there for whoever waits, or for later. `now` by the clock. */
+  offer(sandbox: Sandbox, now: number): void {
+    this.#leases.offer(sandbox, now);
+  }
+
+  /** Ends a sandbox, whatever it does. Harmless if it is ending already. `reason` in words. */
+  destroy(sandbox: Sandbox, reason: string): void {
+    this.#endings.destroy(sandbox, reason);
+  }
+
+  /** Brings up to date what is known of a sandbox's memory, unless that was done a moment ago. */
+  measure(sandbox: Sandbox, now: number): void {
+    if (sandbox.ending) return;
+    try {
+      this.#idle.measure(sandbox, now);
+    } catch (error) {
+      this.#endings.broken(sandbox, error as Error);
+    }
+  }
+
+  /** This function version is no more: idle sandboxes of it end soon, the others when they have finished. */
+  retire(spec: FunctionSpec): void {
+    const pool = this.#pools.get(spec);
+    if (pool === undefined) return;
+    this.#endings.drain(pool);
+    this.#pools.forgetIfEmpty(pool);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ladder.close();
+    this.#pools[Symbol.dispose]();
+    await this.#active[Symbol.asyncDispose]();
+    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings]) owner[Symbol.dispose]();
+  }
+
+  #evict(sandbox: Sandbox, reason: string): void {
+    this.evicted++;
+    this.destroy(sandbox, reason);
+  }
+
+  #onReport(instance: ManagedInstance, report: AgentReport): void {
+    if (report.type === 'usage') {
+      const now = this.#options.clock.now();
+      for (const { sandbox: id, usedBytes, maxBytes } of report.sandboxes) {
+        const sandbox = instance.sandboxes.get(id);
+        if (sandbox !== undefined) this.#idle.measured(sandbox, usedBytes, maxBytes, now);
+      }
+      return;
+    }
+    const sandbox = instance.sandboxes.get(report.sandbox);
+    // Spares die too, and nobody here knows them.
+    if (sandbox === undefined) return;
+    if (report.type === 'placed') this.#starter.placed(sandbox, report);
+    else this.#endings.lost(sandbox, report);
+  }
+
+  #onGone(sandbox: Sandbox, loss: SandboxLoss): void {
+    const { instance, pool } = sandbox;
+    const request = this.#starter.abandon(sandbox);
+    if (request !== undefined) this.#ladder.failed(request, loss);
+    this.#pools.forgetIfEmpty(pool);
+    if (instance.sandboxes.size === 0) this.#active.emptied(instance);
+    this.#waiting.retry();
+  }
+}
