@@ -11,10 +11,22 @@ import { fuzz } from './fuzz.ts';
 import { invoke } from './invoke.ts';
 import { kill } from './kill.ts';
 import { describeMachine, foreignLoad } from './machine.ts';
+import { placement } from './placement.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
-export const benchmarks: readonly Benchmark[] = [invoke, auth, cold, burst, density, deploy, fidelity, fuzz, kill];
+export const benchmarks: readonly Benchmark[] = [
+  invoke,
+  auth,
+  cold,
+  burst,
+  density,
+  deploy,
+  fidelity,
+  fuzz,
+  kill,
+  placement,
+];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */
 const BUSY = 0.03;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport } from '../instances/provider.ts';
 import { SafeSandbox } from '../instances/safe-sandbox.ts';
@@ -7,6 +6,7 @@ import { logStreamName } from './environment.ts';
 import type { Rung } from './instance-index.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { LogSink } from './ports.ts';
+import { randomHex } from './random-hex.ts';
 import { Sandbox } from './sandbox.ts';
 
 /** Fetching and unpacking 250 MB on a busy machine takes seconds; an agent that needs more than this is stuck. */
@@ -45,14 +45,7 @@ export class Starter implements Disposable {
   /** Asks the rung's instance for a sandbox; the request is resolved when that waits for init. */
   start(request: PlacementRequest, rung: Rung): void {
     const { instance, step, reason } = rung;
-    const sandbox = new Sandbox(
-      `s-${randomBytes(6).toString('hex')}`,
-      request.spec,
-      request.pool,
-      instance,
-      step,
-      reason,
-    );
+    const sandbox = new Sandbox(`s-${randomHex(6)}`, request.spec, request.pool, instance, step, reason);
     instance.queue?.remove(instance);
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);
@@ -60,7 +53,7 @@ export class Starter implements Disposable {
     const { clock, onAsked } = this.#options;
     this.#timeouts.add(sandbox, clock.now());
     instance.instance.send({ type: 'place', sandbox: sandbox.id, spec: request.spec });
-    sandbox.logStream = logStreamName(request.spec.version, clock.wallTime(), randomBytes(16).toString('hex'));
+    sandbox.logStream = logStreamName(request.spec.version, clock.wallTime(), randomHex(16));
     onAsked(sandbox);
   }
 
