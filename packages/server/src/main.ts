@@ -185,6 +185,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     pollMs: settings.pollMs,
     sandboxKeepAliveMs: settings.sandboxIdleMs,
     instanceKeepAliveMs: settings.instanceIdleMs,
+    scaleInBelow: settings.scaleInBelow,
     accountConcurrency,
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);

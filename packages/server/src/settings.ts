@@ -43,6 +43,11 @@ export interface Settings {
   sandboxIdleMs: number;
   /** An active instance without a sandbox is ended after this: ms; more than `sandboxIdleMs` (row Z3). */
   instanceIdleMs: number;
+  /**
+   * An account whose instances run something in less than this share of their memory, for a minute, gives one back, as long as the others
+   * hold all that runs. 0 keeps them until they are empty.
+   */
+  scaleInBelow: number;
   /** An idle sandbox is frozen after this: ms. 0 freezes at once, as AWS does, and costs each call 20 us. */
   freezeAfterMs: number;
   /**
@@ -100,6 +105,7 @@ function defaults(): Settings {
     maxSandboxes: 1000,
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
+    scaleInBelow: 0.5,
     freezeAfterMs: 5,
     ahead: 8,
     // A server that stays awake on the only processor keeps the function from its work.

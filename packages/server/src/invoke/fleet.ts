@@ -50,6 +50,8 @@ export interface FleetOptions {
   readonly sandboxKeepAliveMs?: number;
   /** 30 minutes if absent. */
   readonly instanceKeepAliveMs?: number;
+  /** See {@link WorkerManager}'s options; 0.5 if absent. */
+  readonly scaleInBelow?: number;
   /** How long a request waits for room before it is throttled; 30 s if absent. */
   readonly waitMs?: number;
   /** The machine's if absent. */
@@ -129,7 +131,7 @@ export class Fleet implements AsyncDisposable {
       atOnce: processors,
       onLog,
     });
-    this.#placement = new WorkerManager({
+    const placement: WorkerManager = new WorkerManager({
       clock,
       capacity: this.#capacity,
       logs,
@@ -145,8 +147,10 @@ export class Fleet implements AsyncDisposable {
       processors,
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
+      scaleInBelow: options.scaleInBelow ?? 0.5,
+      load: (sandbox) => loadAhead(sandbox, placement, clock),
     });
-    const placement = this.#placement;
+    this.#placement = placement;
     this.#rollout = new Rollout({
       clock,
       placement,

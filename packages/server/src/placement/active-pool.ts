@@ -53,7 +53,30 @@ export class ActivePool implements AsyncDisposable {
     if (instance.state === 'active') this.#empty.add(instance, this.#options.clock.now());
   }
 
+  /**
+   * It is to end when what it executes has ended (rows A6 to A8). From now on nobody is given a sandbox of it: idle ones are out of their stacks
+   * and end with it, the others when they have done what was sent to them.
+   */
+  drain(instance: ManagedInstance, reason: string): void {
+    if (instance.state !== 'active') return;
+    this.#options.onLog('info', `instance ${instance.id} takes no more work: ${reason}`);
+    instance.drain();
+    for (const sandbox of instance.sandboxes.values()) {
+      if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
+      else sandbox.lastReason ??= `its instance ends: ${reason}`;
+    }
+    this.endIfQuiet(instance);
+  }
+
+  /** The end of a draining instance, if it executes nothing any more. */
+  endIfQuiet(instance: ManagedInstance): void {
+    if (instance.state === 'draining' && instance.busyMb === 0) this.giveUp(instance, 'all that it executed has ended');
+  }
+
+  /** Ends it now, with whatever is in it. */
   giveUp(instance: ManagedInstance, reason: string): void {
+    if (instance.givenUp) return;
+    instance.givenUp = true;
     const { onLog } = this.#options;
     onLog('info', `instance ${instance.id} ends: ${reason}`);
     instance.drain();

@@ -5,13 +5,13 @@ import { DeadlineQueue } from './deadline-queue.ts';
 import { Drain } from './drain.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { IdleKeeper } from './idle-keeper.ts';
-import { RENEWED } from './leases.ts';
 import type { ServerLog } from './ports.ts';
 import { Renewal } from './renewal.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 
 /** A killed sandbox is gone in milliseconds. An agent that takes this long is stuck, and its instance with it. */
 const END_TIMEOUT_MS = 15_000;
+const RENEWED = 'its credentials are past half of their life, and a new one has new ones';
 
 export interface EndingsOptions {
   readonly clock: Clock;
@@ -67,6 +67,7 @@ export class Endings implements Disposable {
     sandbox.stream?.close(reason);
     sandbox.instance.instance.send({ type: 'destroy', sandbox: sandbox.id, reason });
     if (executed) sandbox.pool.line.lose(sandbox);
+    if (sandbox.instance.state === 'draining') this.#options.active.endIfQuiet(sandbox.instance);
   }
 
   /** The sandbox is gone, whoever ended it: its slot is clean. */
@@ -100,7 +101,7 @@ export class Endings implements Disposable {
 
   #onOutdated(sandbox: Sandbox): void {
     if (sandbox.state === 'idle') return this.destroy(sandbox, RENEWED);
-    sandbox.outdated = true;
+    sandbox.lastReason ??= RENEWED;
   }
 }
 

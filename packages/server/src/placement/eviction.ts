@@ -16,7 +16,7 @@ const NOTHING: Eviction = { sandboxes: [] };
  * can be made, idle sandboxes go. First those of the same account, oldest first, on the instance where the fewest have
  * to; a memory that is being given back is waited for, not paid for twice. If that can't help, the instance that was
  * used longest ago, of those that execute nothing, goes as a whole, so that one can be made in its place. Runs only
- * when a request waits and nothing boots, so it may look at every instance.
+ * when a request waits and nothing boots, so it may look at every instance; at the sandboxes of those only that could help.
  */
 export function roomByEviction(
   spec: FunctionSpec,
@@ -25,7 +25,9 @@ export function roomByEviction(
 ): Eviction {
   let best: Sandbox[] | undefined;
   for (const instance of own) {
-    if (instance.state !== 'active') return NOTHING;
+    if (instance.givenUp) return NOTHING;
+    // What it executes may take long, and nothing new comes to it.
+    if (instance.state !== 'active') continue;
     const victims = victimsOn(instance, spec.memoryMb);
     if (victims === undefined) continue;
     if (victims.length === 0) return NOTHING;
@@ -35,8 +37,8 @@ export function roomByEviction(
   let oldest: ManagedInstance | undefined;
   for (const instance of all) {
     // One is on its way out already: its memory will do.
-    if (instance.state !== 'active') return NOTHING;
-    if (busy(instance)) continue;
+    if (instance.givenUp) return NOTHING;
+    if (instance.busyMb > 0) continue;
     if (oldest === undefined || instance.lastUsedAt < oldest.lastUsedAt) oldest = instance;
   }
   return oldest === undefined ? NOTHING : { sandboxes: [], instance: oldest };
@@ -44,6 +46,8 @@ export function roomByEviction(
 
 /** Idle sandboxes that have to end for so much room; none where it is coming anyway; undefined where it can't be had. */
 function victimsOn(instance: ManagedInstance, neededMb: number): Sandbox[] | undefined {
+  // Without a look at its sandboxes: what would be free if all that is idle were gone.
+  if (instance.capacityMb - instance.busyMb < neededMb) return undefined;
   let missing = neededMb - (instance.capacityMb - instance.committedMb) - instance.releasingMb;
   let slots = instance.instance.maxSandboxes - instance.sandboxes.size;
   const idle: Sandbox[] = [];
@@ -60,9 +64,4 @@ function victimsOn(instance: ManagedInstance, neededMb: number): Sandbox[] | und
     slots++;
   }
   return missing <= 0 && slots > 0 ? victims : undefined;
-}
-
-function busy(instance: ManagedInstance): boolean {
-  for (const sandbox of instance.sandboxes.values()) if (sandbox.state !== 'idle' && !sandbox.ending) return true;
-  return false;
 }

@@ -32,6 +32,14 @@ export class InstanceIndex {
     return entry;
   }
 
+  get accounts(): Iterable<string> {
+    return this.#accounts.keys();
+  }
+
+  countOf(account: string): number {
+    return this.#accounts.get(account)?.instances.size ?? 0;
+  }
+
   instancesOf(account: string): Iterable<ManagedInstance> {
     return this.#accounts.get(account)?.instances ?? [];
   }
@@ -77,20 +85,35 @@ export class InstanceIndex {
     if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
       return { instance: beside, step: 'active', reason: 'made ahead, beside the version that it takes over from' };
     }
-    let probes = CODE_PROBES;
-    for (const instance of account.byCode.get(spec.code.sha256) ?? []) {
-      if (instance.roomMb >= spec.memoryMb) {
-        return {
-          instance,
-          step: 'active',
-          reason: 'no idle sandbox; an instance of the account has the code and room',
-        };
-      }
-      if (--probes === 0) break;
+    const holder = fullestWithRoom(account.byCode.get(spec.code.sha256), spec.memoryMb);
+    if (holder !== undefined) {
+      const reason = 'no idle sandbox; an instance of the account has the code and room';
+      return { instance: holder, step: 'active', reason };
     }
     const instance = account.room.find(spec.memoryMb);
     return (
       instance && { instance, step: 'active', reason: 'no instance with the code has room; one of the account has' }
     );
   }
+}
+
+/**
+ * Of the holders of a code the fullest that still has room, so that others can empty. Not all are looked at; those that turn out to have no
+ * room stand behind the others from then on, so that where any has room it is found before long.
+ */
+function fullestWithRoom(holders: Set<ManagedInstance> | undefined, neededMb: number): ManagedInstance | undefined {
+  if (holders === undefined) return undefined;
+  let best: ManagedInstance | undefined;
+  let probes = 0;
+  for (const instance of holders) {
+    if (probes++ === CODE_PROBES) break;
+    const { roomMb } = instance;
+    if (roomMb >= neededMb) {
+      if (best === undefined || roomMb < best.roomMb) best = instance;
+    } else if (holders.size > CODE_PROBES) {
+      holders.delete(instance);
+      holders.add(instance);
+    }
+  }
+  return best;
 }

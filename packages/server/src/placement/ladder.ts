@@ -51,6 +51,10 @@ export class Ladder {
   climb(request: PlacementRequest): void {
     if (this.#closed) return request.reject(stopping());
     if (this.attempt(request)) return;
+    if (request.wish.onActive === true) {
+      this.#options.pools.forgetIfEmpty(request.pool);
+      return request.reject(new Error(`no other instance has room for ${request.spec.functionName}`));
+    }
     this.#options.waiting.enter(request);
     this.#options.roomMaker.makeRoom();
   }
@@ -58,12 +62,14 @@ export class Ladder {
   /** Steps 1 to 4; false where there is no room now. */
   attempt(request: PlacementRequest): boolean {
     const { leases, index, active, starter } = this.#options;
-    const idle = request.beside === undefined ? leases.wake(request.pool) : undefined;
+    const idle = request.wantsNew ? undefined : leases.wake(request.pool);
     if (idle !== undefined) {
       request.resolve(idle);
       return true;
     }
-    const rung = index.find(request.spec, request.beside) ?? active.fromWarmingPool(request.spec);
+    const { spec, wish } = request;
+    let rung = index.find(spec, wish.beside);
+    if (rung === undefined && wish.onActive !== true) rung = active.fromWarmingPool(spec);
     if (rung === undefined) return false;
     starter.start(request, rung);
     return true;

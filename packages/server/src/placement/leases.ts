@@ -8,8 +8,6 @@ import type { WaitingRoom } from './waiting-room.ts';
 const WAKE_PROBES = 4;
 /** A request that has waited for so long comes before those of a function that keeps its sandboxes busy. */
 const STARVED_MS = 1_000;
-/** Why an outdated sandbox ends. */
-export const RENEWED = 'its credentials are past half of their life, and a new one has new ones';
 
 export interface LeasesOptions {
   readonly idle: IdleKeeper;
@@ -68,7 +66,7 @@ export class Leases {
   offer(sandbox: Sandbox, now: number): void {
     if (sandbox.state !== 'executing') return;
     const { pool } = sandbox;
-    if (sandbox.outdated) return this.#options.onUnwanted(sandbox, RENEWED);
+    if (sandbox.lastReason !== undefined) return this.#options.onUnwanted(sandbox, sandbox.lastReason);
     if (this.keepsOthersWaiting(pool)) {
       return this.#options.onEvicted(sandbox, 'a request of another function has waited for too long');
     }

@@ -168,7 +168,7 @@ export class Line implements Disposable {
   #send(request: PatientRequest, sandbox: Sandbox): boolean {
     const pool = this.#pool;
     // What it prints by its descriptors has to be waited for before the next may begin.
-    if (sandbox.writesOutput || sandbox.outdated) return false;
+    if (sandbox.writesOutput || sandbox.lastReason !== undefined) return false;
     if (!pool.steady || !sandbox.stream!.takesAhead(request.bytes) || this.#isAwaited(pool)) return false;
     sandbox.ahead.push(request);
     request.sendAhead(sandbox);

@@ -28,11 +28,16 @@ export class ManagedInstance extends Deadline implements Roomy {
   lastUsedAt = 0;
   /** Of what is committed, what sandboxes on their way out will give back. */
   releasingMb = 0;
+  /** Of what is committed, what sandboxes hold that execute or are on their way to it; 0 where nothing runs. */
+  busyMb = 0;
+  /** Its end has been ordered. */
+  givenUp = false;
   roomBucket = -1;
   roomPosition = -1;
   readonly #index: RoomIndex<ManagedInstance>;
   #committedMb = 0;
   #state: InstanceState = 'active';
+  #shut = false;
 
   constructor(
     instance: Instance,
@@ -64,7 +69,7 @@ export class ManagedInstance extends Deadline implements Roomy {
 
   /** MB for a new sandbox; 0 without a slot for it. */
   get roomMb(): number {
-    if (this.#state !== 'active' || this.sandboxes.size >= this.instance.maxSandboxes) return 0;
+    if (this.#state !== 'active' || this.#shut || this.sandboxes.size >= this.instance.maxSandboxes) return 0;
     return this.capacityMb - this.#committedMb;
   }
 
@@ -101,7 +106,19 @@ export class ManagedInstance extends Deadline implements Roomy {
     if (this.codes.size > MAX_CODES) this.codes.delete(this.codes.values().next().value!);
   }
 
-  /** No new sandbox comes here any more. */
+  /** Takes no new sandboxes for the time being; those that are here go on serving. */
+  shut(): void {
+    this.#shut = true;
+    this.#index.remove(this);
+  }
+
+  reopen(): void {
+    if (!this.#shut || this.#state !== 'active') return;
+    this.#shut = false;
+    this.#index.add(this);
+  }
+
+  /** Takes no new work any more, however much room it has (row A7). What runs goes on. */
   drain(): void {
     if (this.#state !== 'active') return;
     this.#state = 'draining';

@@ -4,6 +4,16 @@ import type { ManagedInstance } from './managed-instance.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
 
+/** What a sandbox that is made ahead of need is to be like; of a request that needs one now it is empty. */
+export interface PlacementWish {
+  /** A new sandbox, not an idle one, on this instance if it has room. */
+  readonly beside?: ManagedInstance;
+  /** A new sandbox, not an idle one, on an instance that the account has: none is taken for it, nor is it waited for. */
+  readonly onActive?: true;
+}
+
+const NO_WISH: PlacementWish = {};
+
 /** One request for a sandbox that could not be served at once. Its deadline is when it is refused. */
 export class PlacementRequest extends Deadline {
   readonly pool: FunctionPool;
@@ -11,24 +21,27 @@ export class PlacementRequest extends Deadline {
   failures = 0;
   readonly resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
-
-  /** Present where a new sandbox is wanted, and not an idle one: the instance that it should be on. */
-  readonly beside: ManagedInstance | undefined;
+  readonly wish: PlacementWish;
 
   constructor(
     pool: FunctionPool,
     resolve: (sandbox: Sandbox) => void,
     reject: (error: Error) => void,
-    beside?: ManagedInstance,
+    wish: PlacementWish = NO_WISH,
   ) {
     super();
     this.pool = pool;
     this.resolve = resolve;
     this.reject = reject;
-    this.beside = beside;
+    this.wish = wish;
   }
 
   get spec(): FunctionSpec {
     return this.pool.spec;
+  }
+
+  /** Whether only a new sandbox will do. */
+  get wantsNew(): boolean {
+    return this.wish.beside !== undefined || this.wish.onActive === true;
   }
 }

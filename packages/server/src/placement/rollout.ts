@@ -5,6 +5,7 @@ import { demand, unmet } from './demand.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import { Permits } from './permits.ts';
+import type { PlacementWish } from './placement-request.ts';
 import type { ServerLog } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -12,7 +13,7 @@ import type { Sandbox } from './sandbox.ts';
 export interface RolloutPlacement {
   poolOf(spec: FunctionSpec): FunctionPool | undefined;
   /** A new sandbox, on this instance where it has room. */
-  place(spec: FunctionSpec, beside: ManagedInstance): Promise<Sandbox>;
+  place(spec: FunctionSpec, wish: PlacementWish): Promise<Sandbox>;
   /** A sandbox that has loaded its function is free for whoever comes. */
   offer(sandbox: Sandbox, now: number): void;
   destroy(sandbox: Sandbox, reason: string): void;
@@ -178,7 +179,7 @@ export class Rollout {
   async #try({ next, signal, made }: Move, beside: ManagedInstance): Promise<void> {
     const { placement, load, clock } = this.#options;
     signal.throwIfAborted();
-    const sandbox = await placement.place(next, beside);
+    const sandbox = await placement.place(next, { beside });
     if (signal.aborted) placement.destroy(sandbox, 'its version is wanted no more');
     signal.throwIfAborted();
     if (sandbox.ending) throw new Error('it ended before its init');

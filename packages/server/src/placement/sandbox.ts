@@ -27,6 +27,7 @@ const NEXT: Record<SandboxState, readonly SandboxState[]> = {
 };
 
 const COMING: ReadonlySet<SandboxState> = new Set(['starting', 'initialising']);
+const BUSY: ReadonlySet<SandboxState> = new Set(['starting', 'initialising', 'executing']);
 
 /** How a sandbox came to its end, as far as that is known. */
 export interface SandboxLoss {
@@ -88,8 +89,8 @@ export class Sandbox extends Deadline {
   failedLast = false;
   /** Clock's time at which its last invocation ended. */
   lastUsedAt = 0;
-  /** Its credentials are past half of their life: it serves what was sent to it and no more. */
-  outdated = false;
+  /** Why it serves what was sent to it and no more; undefined where it goes on. */
+  lastReason: string | undefined;
   /** When that is. */
   readonly renewal = new RenewalDeadline(this);
   /** Whether an invocation has ended in it. */
@@ -128,6 +129,7 @@ export class Sandbox extends Deadline {
     this.reason = reason;
     this.committedMb = spec.memoryMb;
     pool.coming++;
+    instance.busyMb += spec.memoryMb;
   }
 
   get state(): SandboxState {
@@ -142,6 +144,9 @@ export class Sandbox extends Deadline {
     if (COMING.has(this.#state) && !COMING.has(state)) this.pool.coming--;
     if (this.#state === 'executing') this.pool.leaveBusy(this);
     if (state === 'executing') this.pool.enterBusy(this);
+    if (BUSY.has(this.#state) !== BUSY.has(state)) {
+      this.instance.busyMb += BUSY.has(state) ? this.spec.memoryMb : -this.spec.memoryMb;
+    }
     this.#state = state;
   }
 
@@ -150,6 +155,11 @@ export class Sandbox extends Deadline {
     this.writesOutput = true;
     if (this.holder?.onOutput === undefined) this.log?.write(bytes);
     else this.holder.onOutput(bytes);
+  }
+
+  /** Whether it executes, or is on its way to it. */
+  get busy(): boolean {
+    return BUSY.has(this.#state);
   }
 
   /** Whether it is on its way out, or gone. */

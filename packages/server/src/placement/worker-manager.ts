@@ -16,9 +16,13 @@ import { Leases } from './leases.ts';
 import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
+import type { PlacementWish } from './placement-request.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
+import { Replacements } from './replacements.ts';
+import type { LoadSandbox } from './replacements.ts';
 import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
+import { ScaleIn } from './scale-in.ts';
 import { Starter } from './starter.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -44,6 +48,10 @@ export interface WorkerManagerOptions {
   readonly ahead: number;
   /** How long a request waits for room. */
   readonly waitMs: number;
+  /** An account that runs something in less than this share of its instances' memory gives one back; 0: none does. See {@link ScaleIn}. */
+  readonly scaleInBelow: number;
+  /** For sandboxes that are made ahead of need by this room itself. */
+  readonly load: LoadSandbox;
   /** Of an instance's memory, what its agent, zygote and spares use. */
   readonly overheadMb: number;
 }
@@ -66,6 +74,7 @@ export class WorkerManager implements AsyncDisposable {
   readonly #leases: Leases;
   readonly #ladder: Ladder;
   readonly #endings: Endings;
+  readonly #scaleIn: ScaleIn;
   /** Sandboxes ended to make room. */
   evicted = 0;
 
@@ -147,6 +156,17 @@ export class WorkerManager implements AsyncDisposable {
       active: this.#active,
       onGone: (sandbox, loss) => this.#onGone(sandbox, loss),
     });
+    this.#scaleIn = new ScaleIn({
+      ...options,
+      index,
+      replacements: new Replacements({
+        clock,
+        load: options.load,
+        place: (spec, wish) => this.place(spec, wish),
+        offer: (sandbox, now) => this.offer(sandbox, now),
+      }),
+      onSurplus: (instance, reason) => this.#active.drain(instance, reason),
+    });
     capacity.onChange = () => {
       this.#waiting.retry();
     };
@@ -185,19 +205,19 @@ export class WorkerManager implements AsyncDisposable {
    * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
    * sandboxes or instances can't be made or the runtime can't be had, InvalidParameterValueException where the function can't fit anywhere.
    *
-   * @param beside where a new sandbox is wanted, made ahead of need: the instance to have it, if there is room.
+   * @param wish where it is made ahead of need; then it is an idle one only if another request has just finished with it.
    */
-  place(spec: FunctionSpec, beside?: ManagedInstance): Promise<Sandbox> {
+  place(spec: FunctionSpec, wish?: PlacementWish): Promise<Sandbox> {
     if (this.#ladder.closed) return Promise.reject(stopping());
     const coming = this.#options.runtimeComing(spec.runtime);
-    if (coming !== undefined) return coming.then(() => this.place(spec, beside));
+    if (coming !== undefined) return coming.then(() => this.place(spec, wish));
     const { maxMemoryMb } = this.#options.capacity;
     if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
       const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;
       return Promise.reject(new ApiError('InvalidParameterValueException', message));
     }
     const pool = this.#pools.of(spec);
-    return new Promise((resolve, reject) => this.#ladder.climb(new PlacementRequest(pool, resolve, reject, beside)));
+    return new Promise((resolve, reject) => this.#ladder.climb(new PlacementRequest(pool, resolve, reject, wish)));
   }
 
   /**
@@ -261,6 +281,7 @@ export class WorkerManager implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#scaleIn[Symbol.dispose]();
     this.#ladder.close();
     this.#pools[Symbol.dispose]();
     await this.#active[Symbol.asyncDispose]();

@@ -73,6 +73,8 @@ const manager = new WorkerManager({
   processors: 1_000_000,
   ahead: 0,
   overheadMb: 0,
+  scaleInBelow: 0,
+  load: () => Promise.resolve(),
 });
 
 /** The same numbers in every run. */
