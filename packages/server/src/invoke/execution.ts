@@ -5,6 +5,7 @@ import { MAX_RESPONSE } from '../instances/incoming-response.ts';
 import type { InvocationListener } from '../instances/safe-sandbox.ts';
 import { Deadline } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
+import { NO_LEASE } from '../placement/sandbox.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
 import type { FunctionUse } from './concurrency.ts';
 import { errorDocument, errorTypeOf, runtimeFailure } from './exit-error.ts';
@@ -21,8 +22,10 @@ export interface ExecutionHost {
   /** Has `onDeadline` called after the function's time-out. */
   arm(execution: Execution, timeoutMs: number, now: number): void;
   measure(sandbox: Sandbox, now: number): void;
-  release(sandbox: Sandbox, now: number): void;
-  destroy(sandbox: Sandbox, reason: string): void;
+  /** The sandbox may serve the next. */
+  release(sandbox: Sandbox, lease: number, now: number): void;
+  /** The sandbox ends. */
+  abandon(sandbox: Sandbox, lease: number, reason: string): void;
   /** The invocation has its outcome. */
   ended(execution: Execution, outcome: InvocationOutcome, now: number): void;
   /** It has waited in vain for a busy sandbox. */
@@ -52,6 +55,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   readonly #tail: LogTail | undefined;
   readonly #platform: PlatformLog;
   #sandbox: Sandbox | undefined;
+  /** The number of its lease of that. */
+  #lease = NO_LEASE;
   #startPath: StartPath = 'warm';
   #startedAt = 0;
   #initMs: number | undefined;
@@ -116,6 +121,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   /** Takes note of the sandbox that it got. */
   placed(sandbox: Sandbox, startPath: StartPath, now: number): void {
     this.#sandbox = sandbox;
+    this.#lease = sandbox.lease;
     this.#startPath = startPath;
     const { record } = this;
     record.sandbox = sandbox.id;
@@ -227,7 +233,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.#close('timed-out', document, now, { durationMs: spec.timeoutMs, status: 'timeout', verdict: message });
     if (sandbox === undefined) return;
     if (sandbox.holder === this) sandbox.holder = undefined;
-    this.#host.destroy(sandbox, 'its invocation timed out');
+    this.#host.abandon(sandbox, this.#lease, 'its invocation timed out');
   }
 
   onLost(loss: SandboxLoss): void {
@@ -325,7 +331,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.#host.measure(sandbox, now);
     const durationMs = (this.#answeredAt ?? now) - this.#startedAt;
     this.#close(status, payload, now, { durationMs, status: status === 'succeeded' ? 'success' : 'error', errorType });
-    this.#host.release(sandbox, now);
+    this.#host.release(sandbox, this.#lease, now);
   }
 
   #close(status: InvocationRecord['status'], payload: Buffer, now: number, ending: Ending): void {

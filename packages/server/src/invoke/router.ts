@@ -22,7 +22,8 @@ export interface SandboxSource {
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
   continueLog(sandbox: Sandbox, stream: string): void;
   measure(sandbox: Sandbox, now: number): void;
-  release(sandbox: Sandbox, now: number): void;
+  release(sandbox: Sandbox, lease: number, now: number): void;
+  abandon(sandbox: Sandbox, lease: number, reason: string): void;
   destroy(sandbox: Sandbox, reason: string): void;
 }
 
@@ -142,12 +143,12 @@ export class Router implements ExecutionHost, Disposable {
     this.#placement.measure(sandbox, now);
   }
 
-  release(sandbox: Sandbox, now: number): void {
-    this.#placement.release(sandbox, now);
+  release(sandbox: Sandbox, lease: number, now: number): void {
+    this.#placement.release(sandbox, lease, now);
   }
 
-  destroy(sandbox: Sandbox, reason: string): void {
-    this.#placement.destroy(sandbox, reason);
+  abandon(sandbox: Sandbox, lease: number, reason: string): void {
+    this.#placement.abandon(sandbox, lease, reason);
   }
 
   ended(execution: Execution, outcome: InvocationOutcome, now: number): void {

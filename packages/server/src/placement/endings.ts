@@ -7,6 +7,7 @@ import type { FunctionPool } from './function-pool.ts';
 import type { IdleKeeper } from './idle-keeper.ts';
 import type { ServerLog } from './ports.ts';
 import { Renewal } from './renewal.ts';
+import { NO_LEASE } from './sandbox.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 
 /** A killed sandbox is gone in milliseconds. An agent that takes this long is stuck, and its instance with it. */
@@ -60,6 +61,7 @@ export class Endings implements Disposable {
     if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
     const executed = sandbox.state === 'executing';
     sandbox.queue?.remove(sandbox);
+    sandbox.lease = NO_LEASE;
     sandbox.become('shutting-down');
     this.#options.idle.thaw(sandbox);
     sandbox.instance.releasingMb += sandbox.committedMb;

@@ -1,6 +1,7 @@
 import type { FunctionPool } from './function-pool.ts';
 import type { IdleKeeper } from './idle-keeper.ts';
 import type { PatientRequest } from './line.ts';
+import { NO_LEASE } from './sandbox.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
@@ -37,6 +38,7 @@ export class Leases {
       if (this.#idle.wake(sandbox)) {
         pool!.take(sandbox);
         sandbox.become('executing');
+        sandbox.grant();
         return sandbox;
       }
       sandbox = next;
@@ -45,7 +47,9 @@ export class Leases {
   }
 
   /** See {@link WorkerManager.release}. */
-  release(sandbox: Sandbox, now: number): void {
+  release(sandbox: Sandbox, lease: number, now: number): void {
+    if (sandbox.lease !== lease) return;
+    sandbox.lease = NO_LEASE;
     sandbox.holder = undefined;
     if (sandbox.state !== 'executing') return;
     sandbox.lastUsedAt = now;
@@ -65,6 +69,7 @@ export class Leases {
   /** See {@link WorkerManager.offer}. */
   offer(sandbox: Sandbox, now: number): void {
     if (sandbox.state !== 'executing') return;
+    sandbox.lease = NO_LEASE;
     const { pool } = sandbox;
     if (sandbox.lastReason !== undefined) return this.#options.onUnwanted(sandbox, sandbox.lastReason);
     if (this.keepsOthersWaiting(pool)) {
@@ -73,6 +78,7 @@ export class Leases {
     const request = pool.waiting.values().next().value;
     if (request !== undefined) {
       this.#waiting.leave(request);
+      sandbox.grant();
       return request.resolve(sandbox);
     }
     const next = pool.line.next();
@@ -91,6 +97,7 @@ export class Leases {
   }
 
   #goOnWith(request: PatientRequest, sandbox: Sandbox, now: number): void {
+    sandbox.grant();
     request.given(sandbox, now);
     sandbox.pool.line.fill(sandbox);
   }

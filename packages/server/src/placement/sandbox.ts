@@ -26,8 +26,15 @@ const NEXT: Record<SandboxState, readonly SandboxState[]> = {
   dead: [],
 };
 
-const COMING: ReadonlySet<SandboxState> = new Set(['starting', 'initialising']);
-const BUSY: ReadonlySet<SandboxState> = new Set(['starting', 'initialising', 'executing']);
+/** On its way to its first invocation. */
+function isComing(state: SandboxState): boolean {
+  return state === 'starting' || state === 'initialising';
+}
+
+/** Executing, or on its way to it. */
+function isBusy(state: SandboxState): boolean {
+  return state === 'executing' || isComing(state);
+}
 
 /** How a sandbox came to its end, as far as that is known. */
 export interface SandboxLoss {
@@ -40,6 +47,9 @@ export interface SandboxLoss {
   readonly brokenPackage?: boolean;
 }
 
+/** No lease has this number. */
+export const NO_LEASE = 0;
+
 /** Whoever waits for something of a sandbox. */
 export interface SandboxHolder {
   /** What a process of it wrote to descriptor 1 or 2, as it came: not in whole lines. Valid until the call returns. */
@@ -49,8 +59,11 @@ export interface SandboxHolder {
 }
 
 /**
- * A sandbox as placement sees it, from the moment an agent is asked for it until its slot is clean again. Whoever was
- * given it (a lease) has it alone until it is released.
+ * A sandbox as placement sees it, from the moment an agent is asked for it until its slot is clean again.
+ *
+ * A lease is the right to run one invocation in it. Its id and the lease's number name it: whoever was given the sandbox has it alone until he
+ * ends that lease (`release` after a response or an error, `abandon` after a time-out) or the sandbox is lost. What is said of a lease that has
+ * ended is not heard, however late it comes and whoever has the sandbox by then.
  */
 export class Sandbox extends Deadline {
   readonly id: string;
@@ -108,8 +121,11 @@ export class Sandbox extends Deadline {
   busyIndex = 0;
   /** Requests that have been sent to it ahead, in the order in which they begin. */
   readonly ahead: PatientRequest[] = [];
-  /** Whoever has a lease of it. */
+  /** The number of its lease, of all that it has had; {@link NO_LEASE} while nobody has one. */
+  lease = NO_LEASE;
+  /** Whoever has that lease and wants to know. */
   holder: SandboxHolder | undefined;
+  #leases = 0;
   #state: SandboxState = 'starting';
 
   constructor(
@@ -136,16 +152,21 @@ export class Sandbox extends Deadline {
     return this.#state;
   }
 
+  /** Somebody has it alone from now on. */
+  grant(): void {
+    this.lease = ++this.#leases;
+  }
+
   /** @throws Error where the state machine has no such step: a fault of the caller, never of a sandbox. */
   become(state: SandboxState): void {
     if (!NEXT[this.#state].includes(state)) {
       throw new Error(`sandbox ${this.id} is ${this.#state} and can't become ${state}`);
     }
-    if (COMING.has(this.#state) && !COMING.has(state)) this.pool.coming--;
+    if (isComing(this.#state) && !isComing(state)) this.pool.coming--;
     if (this.#state === 'executing') this.pool.leaveBusy(this);
     if (state === 'executing') this.pool.enterBusy(this);
-    if (BUSY.has(this.#state) !== BUSY.has(state)) {
-      this.instance.busyMb += BUSY.has(state) ? this.spec.memoryMb : -this.spec.memoryMb;
+    if (isBusy(this.#state) !== isBusy(state)) {
+      this.instance.busyMb += isBusy(state) ? this.spec.memoryMb : -this.spec.memoryMb;
     }
     this.#state = state;
   }
@@ -159,7 +180,7 @@ export class Sandbox extends Deadline {
 
   /** Whether it executes, or is on its way to it. */
   get busy(): boolean {
-    return BUSY.has(this.#state);
+    return isBusy(this.#state);
   }
 
   /** Whether it is on its way out, or gone. */

@@ -98,6 +98,7 @@ export class Starter implements Disposable {
       onClosed: (reason) => this.#options.onClosed(sandbox, reason),
     });
     sandbox.become('initialising');
+    sandbox.grant();
     this.abandon(sandbox)?.resolve(sandbox);
   }
 }

@@ -247,9 +247,14 @@ export class WorkerManager implements AsyncDisposable {
     sandbox.log = this.#options.logs.open(sandbox.spec, sandbox.spec.logGroup, stream);
   }
 
-  /** The invocation is over and the sandbox may serve the next. `now` by the clock. */
-  release(sandbox: Sandbox, now: number): void {
-    this.#leases.release(sandbox, now);
+  /** The invocation is over and the sandbox may serve the next, if this is still the lease that it has. `now` by the clock. */
+  release(sandbox: Sandbox, lease: number, now: number): void {
+    this.#leases.release(sandbox, lease, now);
+  }
+
+  /** The invocation is given up, and the sandbox with it, if this is still the lease that it has. `reason` in words. */
+  abandon(sandbox: Sandbox, lease: number, reason: string): void {
+    if (sandbox.lease === lease) this.destroy(sandbox, reason);
   }
 
   /** A sandbox that is executing and has nothing to do is there for whoever waits, or for later. `now` by the clock. */

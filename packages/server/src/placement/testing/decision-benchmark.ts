@@ -5,13 +5,10 @@
  * sandbox, lets go of it, and that is frozen, measured and counted anew; what was made for it is ended and counted out. The agents' answers are
  * part of it, what a sandbox does is not.
  */
-import { WarmingPool } from '../../capacity/warming-pool.ts';
-import { ManualClock } from '../../instances/testing/manual-clock.ts';
 import { testSpec } from '../../instances/testing/spec.ts';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Sandbox } from '../sandbox.ts';
-import { WorkerManager } from '../worker-manager.ts';
-import { type LeanInstance, LeanProvider } from './lean-provider.ts';
+import { LeanManager } from './lean-manager.ts';
 
 /** Requests of each kind in a round. */
 const MIX = { warm: 1_600, code: 200, room: 160, warming: 40 };
@@ -36,46 +33,13 @@ interface Result {
 
 const [functions = 1_000, accounts = 100, instances = 10_000, rounds = 50] = process.argv.slice(2).map(Number);
 
-const clock = new ManualClock();
-/** Instances whose agents have something to do. */
-const ordered: LeanInstance[] = [];
 const instanceMemoryMb = PER_INSTANCE * MEMORY_MB;
-const capacity = new WarmingPool({
-  provider: new LeanProvider((instance) => ordered.push(instance)),
-  clock,
-  warm: instances,
+const lean = new LeanManager({
   instanceMemoryMb,
-  instanceCpus: 1,
-  runtimes: () => [],
-  spares: 0,
-  slots: 0,
-  maxSandboxes: 1_000,
+  warmInstances: instances,
   maxMemoryMb: 4 * instances * instanceMemoryMb,
-  atOnce: instances,
-  onLog: (_level, message) => process.stderr.write(`${message}\n`),
 });
-const writer = { write: () => undefined, close: () => undefined };
-const credentials = { accessKeyId: '', secretAccessKey: '', sessionToken: '' };
-const manager = new WorkerManager({
-  clock,
-  capacity,
-  logs: { open: () => writer },
-  credentialsFor: () => credentials,
-  renewAfterMs: 3_600_000,
-  endpointVariables: [],
-  runtimeComing: () => undefined,
-  onLog: () => undefined,
-  freezeAfterMs: 5,
-  sandboxKeepAliveMs: 100 * 3_600_000,
-  instanceKeepAliveMs: 200 * 3_600_000,
-  waitMs: 30_000,
-  // Nobody waits for a busy sandbox: that would be no decision.
-  processors: 1_000_000,
-  ahead: 0,
-  overheadMb: 0,
-  scaleInBelow: 0,
-  load: () => Promise.resolve(),
-});
+const { clock, manager, capacity } = lean;
 
 /** The same numbers in every run. */
 let seed = 12_345;
@@ -106,29 +70,18 @@ function specOf(index: number, revision = 0, memoryMb = MEMORY_MB): FunctionSpec
 /** Requests that have no idle sandbox get new ones; resolves when all have theirs. */
 async function place(specs: readonly FunctionSpec[]): Promise<Sandbox[]> {
   const placing = specs.map((spec) => manager.place(spec));
-  obey();
+  lean.obey();
   return Promise.all(placing);
-}
-
-function obey(): void {
-  for (const instance of ordered.splice(0)) instance.obey();
-}
-
-function initialise(sandboxes: readonly Sandbox[]): void {
-  for (const sandbox of sandboxes) {
-    void manager.initialise(sandbox, 10_000);
-    (sandbox.instance.instance as LeanInstance).initialise(sandbox.connection);
-  }
 }
 
 function release(sandboxes: readonly Sandbox[]): void {
   const now = clock.now();
-  for (const sandbox of sandboxes) manager.release(sandbox, now);
+  for (const sandbox of sandboxes) manager.release(sandbox, sandbox.lease, now);
 }
 
 function destroy(sandboxes: readonly Sandbox[]): void {
   for (const sandbox of sandboxes) manager.destroy(sandbox, 'its time is over');
-  obey();
+  lean.obey();
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -175,7 +128,7 @@ async function runCold(specs: readonly FunctionSpec[], kind: Kind): Promise<numb
     const sandboxes = await place(group);
     milliseconds += performance.now() - placed;
     check(sandboxes, kind);
-    initialise(sandboxes);
+    sandboxes.forEach((sandbox) => lean.initialise(sandbox));
     const initialised = performance.now();
     release(sandboxes);
     clock.advance(5);
@@ -232,7 +185,7 @@ const firstOfCold: Sandbox[] = [];
 for (let made = 0; made < instances * PER_INSTANCE; made += functions) {
   const count = Math.min(functions, instances * PER_INSTANCE - made);
   const sandboxes = await place(known.slice(0, count));
-  initialise(sandboxes);
+  sandboxes.forEach((sandbox) => lean.initialise(sandbox));
   all.push(...sandboxes);
   firstOfCold.push(...sandboxes.filter(isCold));
 }

@@ -1,0 +1,75 @@
+import { WarmingPool } from '../../capacity/warming-pool.ts';
+import { ManualClock } from '../../instances/testing/manual-clock.ts';
+import type { Sandbox } from '../sandbox.ts';
+import { WorkerManager } from '../worker-manager.ts';
+import type { WorkerManagerOptions } from '../worker-manager.ts';
+import { type LeanInstance, LeanProvider } from './lean-provider.ts';
+
+export interface LeanManagerOptions extends Partial<WorkerManagerOptions> {
+  readonly instanceMemoryMb: number;
+  readonly warmInstances: number;
+  readonly maxMemoryMb: number;
+}
+
+const writer = { write: () => undefined, close: () => undefined };
+const credentials = { accessKeyId: '', secretAccessKey: '', sessionToken: '' };
+
+/** A worker manager on instances that do nothing but obey when they are told to. */
+export class LeanManager {
+  readonly clock = new ManualClock();
+  readonly capacity: WarmingPool;
+  readonly manager: WorkerManager;
+  /** Instances whose agents have something to do. */
+  readonly #ordered: LeanInstance[] = [];
+
+  constructor(options: LeanManagerOptions) {
+    const { clock } = this;
+    const { instanceMemoryMb, warmInstances, maxMemoryMb } = options;
+    this.capacity = new WarmingPool({
+      provider: new LeanProvider((instance) => this.#ordered.push(instance)),
+      clock,
+      warm: warmInstances,
+      instanceMemoryMb,
+      instanceCpus: 1,
+      runtimes: () => [],
+      spares: 0,
+      slots: 0,
+      maxSandboxes: 1_000,
+      maxMemoryMb,
+      atOnce: warmInstances,
+      onLog: (_level, message) => process.stderr.write(`${message}\n`),
+    });
+    this.manager = new WorkerManager({
+      clock,
+      capacity: this.capacity,
+      logs: { open: () => writer },
+      credentialsFor: () => credentials,
+      renewAfterMs: 3_600_000,
+      endpointVariables: [],
+      runtimeComing: () => undefined,
+      onLog: () => undefined,
+      freezeAfterMs: 5,
+      sandboxKeepAliveMs: 100 * 3_600_000,
+      instanceKeepAliveMs: 200 * 3_600_000,
+      waitMs: 30_000,
+      // Nobody waits for a busy sandbox.
+      processors: 1_000_000,
+      ahead: 0,
+      overheadMb: 0,
+      scaleInBelow: 0,
+      load: () => Promise.resolve(),
+      ...options,
+    });
+  }
+
+  /** Agents carry out what they were asked for. */
+  obey(): void {
+    for (const instance of this.#ordered.splice(0)) instance.obey();
+  }
+
+  /** A sandbox that was just made loads its function, and executes. */
+  initialise(sandbox: Sandbox): void {
+    void this.manager.initialise(sandbox, 10_000);
+    (sandbox.instance.instance as LeanInstance).initialise(sandbox.connection);
+  }
+}
