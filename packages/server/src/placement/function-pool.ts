@@ -30,6 +30,8 @@ export class FunctionPool {
   readonly sandboxes = new Set<Sandbox>();
   /** Requests of this function that wait for any sandbox of it. */
   readonly waiting = new Set<PlacementRequest>();
+  /** Those for which a new one is being made where the code has to be fetched first: one that becomes free before serves them. */
+  readonly fetching = new Set<PlacementRequest>();
   /** The function has changed or is deleted: what runs may finish, then its sandboxes end. */
   retired = false;
   /** Those who wait a moment for a busy sandbox rather than take another one. */

@@ -64,7 +64,7 @@ export class Ladder {
     const { leases, index, active, starter } = this.#options;
     const idle = request.wantsNew ? undefined : leases.wake(request.pool);
     if (idle !== undefined) {
-      request.resolve(idle);
+      request.serve(idle);
       return true;
     }
     const { spec, wish } = request;

@@ -79,7 +79,13 @@ export class Leases {
     if (request !== undefined) {
       this.#waiting.leave(request);
       sandbox.grant();
-      return request.resolve(sandbox);
+      return request.serve(sandbox);
+    }
+    const early = pool.fetching.values().next().value;
+    if (early !== undefined) {
+      pool.fetching.delete(early);
+      sandbox.grant();
+      return early.serve(sandbox);
     }
     const next = pool.line.next();
     if (next !== undefined) return this.#goOnWith(next, sandbox, now);

@@ -19,7 +19,9 @@ export class PlacementRequest extends Deadline {
   readonly pool: FunctionPool;
   /** Sandboxes asked of agents for it that came to nothing. */
   failures = 0;
-  readonly resolve: (sandbox: Sandbox) => void;
+  /** Whether it has its sandbox. */
+  served = false;
+  readonly #resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
   readonly wish: PlacementWish;
 
@@ -31,9 +33,14 @@ export class PlacementRequest extends Deadline {
   ) {
     super();
     this.pool = pool;
-    this.resolve = resolve;
+    this.#resolve = resolve;
     this.reject = reject;
     this.wish = wish;
+  }
+
+  serve(sandbox: Sandbox): void {
+    this.served = true;
+    this.#resolve(sandbox);
   }
 
   get spec(): FunctionSpec {

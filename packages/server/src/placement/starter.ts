@@ -1,9 +1,12 @@
+import { archivesFor } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport } from '../instances/provider.ts';
 import { SafeSandbox } from '../instances/safe-sandbox.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { logStreamName } from './environment.ts';
 import type { Rung } from './instance-index.ts';
+import type { ManagedInstance } from './managed-instance.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { LogSink } from './ports.ts';
 import { randomHex } from './random-hex.ts';
@@ -27,6 +30,12 @@ export interface StarterOptions {
   readonly onStuck: (sandbox: Sandbox, reason: string) => void;
   /** The agent has unpacked the sandbox's code. */
   readonly onPlaced: (sandbox: Sandbox) => void;
+  /** It waits for init, and whoever it was made for has another one. */
+  readonly onUnclaimed: (sandbox: Sandbox) => void;
+}
+
+function hasArchives({ codes }: ManagedInstance, spec: FunctionSpec): boolean {
+  return archivesFor(spec).every((sha256) => codes.has(sha256));
 }
 
 /** Has an agent make a sandbox, and joins it with its stream. */
@@ -50,6 +59,7 @@ export class Starter implements Disposable {
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);
     this.#requests.set(sandbox, request);
+    if (!request.wantsNew && !hasArchives(instance, request.spec)) request.pool.fetching.add(request);
     const { clock, onAsked } = this.#options;
     this.#timeouts.add(sandbox, clock.now());
     instance.instance.send({ type: 'place', sandbox: sandbox.id, spec: request.spec });
@@ -57,10 +67,11 @@ export class Starter implements Disposable {
     onAsked(sandbox);
   }
 
-  /** The request that a sandbox was to be made for, where it is still waiting; it isn't afterwards. */
+  /** The request that a sandbox was to be made for, until it is said to wait for init; not known here afterwards. */
   abandon(sandbox: Sandbox): PlacementRequest | undefined {
     const request = this.#requests.get(sandbox);
     this.#requests.delete(sandbox);
+    if (request !== undefined) request.pool.fetching.delete(request);
     return request;
   }
 
@@ -99,6 +110,8 @@ export class Starter implements Disposable {
     });
     sandbox.become('initialising');
     sandbox.grant();
-    this.abandon(sandbox)?.resolve(sandbox);
+    const request = this.abandon(sandbox);
+    if (request?.served === true) this.#options.onUnclaimed(sandbox);
+    else request?.serve(sandbox);
   }
 }

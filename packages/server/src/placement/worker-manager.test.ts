@@ -282,3 +282,33 @@ test('a package that cannot be unpacked is told as AWS tells it, and not tried a
   await answer;
   assert.equal(agent.received.filter((message) => message.type === 'place').length, 1);
 });
+
+test('who would have to wait for code to be fetched gets a sandbox that becomes free before; the new one is loaded all the same', async () => {
+  const { handler, open, waiting } = gate();
+  await using t = new TestFleet({ handlers: { 'index.handler': handler }, warmInstances: 2, instanceMemoryMb: 256 });
+  const spec = t.spec({ memoryMb: 256 });
+  const first = t.invoke(spec);
+  await settled();
+  const fetched = Promise.withResolvers<void>();
+  t.code.held = fetched.promise;
+  // The instance of the first is full: another one has to get the code.
+  const second = t.invoke(spec);
+  await settled();
+  assert.equal(waiting(), 1);
+  open();
+  await first;
+  await settled();
+  assert.equal(waiting(), 1, 'the second runs where the first has run');
+  open();
+  assert.equal((await second).startPath, 'warm');
+  fetched.resolve();
+  await settled();
+  assert.deepEqual(
+    sandboxesOf(t).map(({ state }) => state),
+    ['idle', 'idle'],
+  );
+  const both = [t.invoke(spec), t.invoke(spec)];
+  await settled();
+  open();
+  for (const { startPath } of await Promise.all(both)) assert.equal(startPath, 'warm');
+});

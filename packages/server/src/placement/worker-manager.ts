@@ -115,6 +115,7 @@ export class WorkerManager implements AsyncDisposable {
       onWithdrawn: (sandbox) => sandbox.pool.line.takeBack(sandbox),
       onClosed: destroy,
       onStuck: destroy,
+      onUnclaimed: (sandbox) => this.#loadUnclaimed(sandbox),
       onPlaced: ({ instance, spec }) => {
         for (const sha256 of archivesFor(spec)) index.holdsCode(instance, sha256);
       },
@@ -293,6 +294,16 @@ export class WorkerManager implements AsyncDisposable {
     for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings]) owner[Symbol.dispose]();
   }
 
+  /** It is loaded all the same: there was need of it a moment ago. */
+  #loadUnclaimed(sandbox: Sandbox): void {
+    const { clock, load, onLog } = this.#options;
+    if (sandbox.pool.retired) return this.destroy(sandbox, 'its function has changed');
+    load(sandbox).then(
+      () => this.offer(sandbox, clock.now()),
+      (error: Error) => onLog('info', `a sandbox that nobody waits for any more could not be loaded: ${error.message}`),
+    );
+  }
+
   #evict(sandbox: Sandbox, reason: string): void {
     this.evicted++;
     this.destroy(sandbox, reason);
@@ -317,7 +328,7 @@ export class WorkerManager implements AsyncDisposable {
   #onGone(sandbox: Sandbox, loss: SandboxLoss): void {
     const { instance, pool } = sandbox;
     const request = this.#starter.abandon(sandbox);
-    if (request !== undefined) this.#ladder.failed(request, loss);
+    if (request !== undefined && !request.served) this.#ladder.failed(request, loss);
     this.#pools.forgetIfEmpty(pool);
     if (instance.sandboxes.size === 0) this.#active.emptied(instance);
     this.#waiting.retry();
