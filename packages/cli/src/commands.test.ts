@@ -8,6 +8,8 @@ import { openZip } from './deploy/zip.ts';
 import { FakeServer } from './testing/fake-server.ts';
 import type { Ran } from './testing/run-hearth.ts';
 import { runHearth, startHearth } from './testing/run-hearth.ts';
+import { story } from './why/story.ts';
+import { COLD } from './why/testing/records.ts';
 
 let server: FakeServer;
 let folder = '';
@@ -239,6 +241,16 @@ describe('the hearth command', () => {
     assert.equal(chunk.toString(), 'first\n');
     child.kill('SIGINT');
     assert.deepEqual(await once(child, 'close'), [0, null]);
+  });
+
+  test('why tells the record of an invocation, and where ids are found if there is none', async () => {
+    server.records.set('a/b', { ...COLD, requestId: 'a/b' });
+    const ran = await hearth('why', 'a/b');
+    assert.equal(ran.stdout, story({ ...COLD, requestId: 'a/b' }, Date.now()));
+    assert.deepEqual(JSON.parse((await hearth('why', 'a/b', '--json')).stdout), server.records.get('a/b'));
+    const unknown = await hearth('why', 'nothing');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /There is no record of an invocation nothing\.\nHint: .*x-amzn-requestid/);
   });
 
   test('ps shows instances and their sandboxes', async () => {

@@ -78,6 +78,18 @@ ${examples(`hearth invoke hello '{"name": "you"}'`, 'hearth invoke hello @event.
       exitWith(await (await import('./commands/invoke.ts')).invoke(name, payload, options)),
     );
 
+  add('why <requestId>', 'tell what became of an invocation, and why')
+    .addHelpText(
+      'after',
+      `
+The id stands in the last line of  hearth invoke , in the header x-amzn-requestid of
+every answer, and in the function's log.
+${examples('hearth why 2971a421-acc9-44ab-90bd-69e6e42993dc')}`,
+    )
+    .action(async (requestId: string, options: { json?: boolean }) =>
+      (await import('./commands/why.ts')).why(requestId, options),
+    );
+
   add('logs <name>', "show a function's log")
     .option('-f, --follow', 'go on with new lines')
     .option('--since <span>', 'only the last 30s, 10m, 2h, 1d')

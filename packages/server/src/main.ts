@@ -22,7 +22,6 @@ import { LocalProvider } from './instances/local/provider.ts';
 import { SpawnerClient } from './instances/local/spawner-client.ts';
 import { createFleet } from './invoke/fleet.ts';
 import { Logs } from './logs/logs.ts';
-import type { OpenRecord, RecordSink } from './invoke/ports.ts';
 import { connectionsThatFit } from './open-files.ts';
 import { becomeUser, giveDirectory, serverUser, startedAsRoot } from './privileges.ts';
 import { networkSettings } from './runtimes/npm.ts';
@@ -30,15 +29,7 @@ import { Runtimes } from './runtimes/runtimes.ts';
 import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
-import {
-  CompactRecord,
-  createLog,
-  LogStore,
-  Metrics,
-  type Outcome,
-  RecordRing,
-  StoredLogs,
-} from './telemetry/index.ts';
+import { createLog, InvocationRecords, LogStore, Metrics, StoredLogs } from './telemetry/index.ts';
 
 export type { ServerOptions } from './settings.ts';
 
@@ -161,12 +152,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instances: () => fleet.stats().instances,
     droppedLogBytes: () => logs.droppedBytes,
   });
-  const records = new RecordRing();
+  const records = new InvocationRecords(metrics);
   const fleet = createFleet({
     provider,
     clock: systemClock,
     logs,
-    records: recordSink(records, metrics),
+    records,
     credentialsFor: (spec) => credentials.for(spec),
     renewAfterMs: credentials.renewAfterMs,
     endpointVariables: ENDPOINT_VARIABLES,
@@ -265,22 +256,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
   }
   return { url: `http://${options.host}:${port}`, closed: closed.promise, close: () => close() };
-}
-
-/** Records go into the ring and are counted. */
-function recordSink(records: RecordRing, metrics: Metrics): RecordSink {
-  return {
-    begin(requestId, spec, reason, receivedAtMs) {
-      const record = new CompactRecord(requestId, spec, reason, receivedAtMs);
-      records.put(record);
-      return record;
-    },
-    end: (record, milliseconds) => metrics.countInvocation(outcomeOf(record), record.startPath, milliseconds),
-  };
-}
-
-function outcomeOf({ status }: OpenRecord): Outcome {
-  return status as Outcome;
 }
 
 /** A process of its own with root's privileges, in a mount namespace that nobody else sees; with an ordinary user's it finds its own way. */

@@ -38,3 +38,14 @@ export function formatAge(milliseconds: number): string {
   }
   return `${Math.floor(span / 1000)}s`;
 }
+
+/** A duration for people: `0.14 ms`, `4.2 ms`, `310 ms`, `2.5 s`, `4 min 10 s`, `3 h 20 min`. */
+export function formatMilliseconds(milliseconds: number): string {
+  if (milliseconds < 1) return `${milliseconds.toFixed(2)} ms`;
+  if (milliseconds < 99.95) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(milliseconds / 60_000);
+  if (minutes < 60) return `${minutes} min ${Math.floor((milliseconds % 60_000) / 1000)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CliError } from '../cli-error.ts';
-import { formatAge, formatBytes, parseDuration } from './amounts.ts';
+import { formatAge, formatBytes, formatMilliseconds, parseDuration } from './amounts.ts';
 import { printable } from './printable.ts';
 import { table } from './table.ts';
 
@@ -14,6 +14,11 @@ test('time spans are read and shown in the units people use', () => {
 test('bytes are shown with two digits that mean something', () => {
   const shown = [undefined, 0, 999, 1000, 4_200_000, 128_000_000, 2e12].map(formatBytes);
   assert.deepEqual(shown, ['-', '0 B', '999 B', '1.0 kB', '4.2 MB', '128 MB', '2.0 TB']);
+});
+
+test('durations are shown as finely as they matter', () => {
+  const shown = [0.004, 4.24, 99.94, 310.4, 999.6, 59_949, 250_000, 12_000_000].map(formatMilliseconds);
+  assert.deepEqual(shown, ['0.00 ms', '4.2 ms', '99.9 ms', '310 ms', '1.0 s', '59.9 s', '4 min 10 s', '3 h 20 min']);
 });
 
 test('a table lines up, and numbers stand to the right', () => {

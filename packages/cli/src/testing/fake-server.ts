@@ -29,6 +29,8 @@ export class FakeServer implements AsyncDisposable {
   readonly seen: Seen[] = [];
   readonly logs: string[] = [];
   fleet: unknown = { instances: [] };
+  /** Records of invocations by request id. */
+  readonly records = new Map<string, object>();
   /** How many looks at a new function find it still pending. */
   pendingLooks = 1;
   /** Why the next codes can't take over, one after the other; undefined for one that can. */
@@ -67,6 +69,12 @@ export class FakeServer implements AsyncDisposable {
     const fail = (status: number, type: string, message: string) =>
       answer(status, { Type: 'User', Message: message }, { 'x-amzn-errortype': type });
 
+    const [, requestId] = /^\/_hearth\/invocations\/(.+)$/.exec(url.pathname) ?? [];
+    if (requestId !== undefined) {
+      const record = this.records.get(decodeURIComponent(requestId));
+      if (record === undefined) return fail(404, 'ResourceNotFoundException', 'no record');
+      return answer(200, record);
+    }
     if (url.pathname === '/_hearth/fleet') return answer(200, this.fleet);
     if (url.pathname === '/_hearth/logs') return this.#sendLogs(response, url.searchParams.get('follow') === '1');
     const streamed = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/.exec(url.pathname);

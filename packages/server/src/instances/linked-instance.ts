@@ -55,6 +55,9 @@ export class LinkedInstance implements Instance {
   readonly provider: string;
   readonly memoryMb: number;
   readonly maxSandboxes: number;
+  readonly begunAt: number;
+  /** Infinity until then. */
+  readyAt = Infinity;
   /** Resolves when the agent is ready, rejects when the instance is lost before. */
   readonly ready: Promise<void>;
   freezer?: Freezer;
@@ -78,6 +81,7 @@ export class LinkedInstance implements Instance {
     this.provider = options.provider;
     this.memoryMb = memoryMb;
     this.maxSandboxes = maxSandboxes;
+    this.begunAt = options.clock.now();
     this.#options = options;
     this.#logBudget = new LogBudget(options.clock, options.onLog);
     this.#claims = new StreamClaims(options.clock, HOLD_MS);
@@ -215,6 +219,7 @@ export class LinkedInstance implements Instance {
   #onMessage(message: FromAgent): void {
     switch (message.type) {
       case 'ready':
+        this.readyAt = Math.min(this.readyAt, this.#options.clock.now());
         return this.#settleReady.resolve();
       case 'spare':
         return this.#announce(message.sandbox, message.token);

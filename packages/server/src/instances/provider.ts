@@ -50,6 +50,10 @@ export interface Instance {
   readonly provider: string;
   readonly memoryMb: number;
   readonly maxSandboxes: number;
+  /** Clock's time at which its making began. */
+  readonly begunAt: number;
+  /** And at which it was ready. */
+  readonly readyAt: number;
   /** Whose it is, for good; undefined while it waits in the warming pool. */
   readonly account: string | undefined;
   /** Gives the instance to an account. Throws a {@link ProviderError} when it belongs to another already. */

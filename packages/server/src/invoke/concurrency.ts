@@ -70,6 +70,16 @@ export class Concurrency {
     return undefined;
   }
 
+  /** Why `enter` has said no: in words, with the numbers of this moment. */
+  explain({ reserved, running, tenant }: FunctionUse, reason: ThrottleReason): string {
+    if (reason === 'ReservedFunctionConcurrentInvocationLimitExceeded') {
+      return `the function's reserved concurrency is ${reserved}, and ${running} of its invocations are under way`;
+    }
+    const limit = this.#limitOf(tenant.account);
+    const kept = tenant.reserved === 0 ? '' : `, of which ${tenant.reserved} are reserved for other functions`;
+    return `the account has ${tenant.running} invocations under way in this region; its limit is ${limit}${kept}`;
+  }
+
   /** An invocation that entered has its outcome. */
   leave(use: FunctionUse): void {
     use.running--;

@@ -7,6 +7,7 @@ import { Deadline } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import { NO_LEASE } from '../placement/sandbox.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
+import { Trail } from '../placement/trail.ts';
 import type { FunctionUse } from './concurrency.ts';
 import { errorDocument, errorTypeOf, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
@@ -51,6 +52,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   readonly resolve: (outcome: InvocationOutcome) => void;
   /** Set where there was no idle sandbox, and so it may yet be refused. */
   reject: ((error: Error) => void) | undefined;
+  /** What was tried to find it a sandbox, once none was idle. */
+  trail: Trail | undefined;
   readonly #host: ExecutionHost;
   readonly #tail: LogTail | undefined;
   readonly #platform: PlatformLog;
@@ -115,7 +118,18 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   goOn(): void {
+    const { clock } = this.#host;
+    this.seeks().missed('line', 'the line for a busy sandbox of this version was too long', clock.now());
     this.#host.goOn(this);
+  }
+
+  /** No sandbox is idle: from now on it is written down what is tried. */
+  seeks(): Trail {
+    if (this.trail === undefined) {
+      this.trail = new Trail(this.receivedAt);
+      this.record.cold = { ladder: this.trail.steps, costs: {} };
+    }
+    return this.trail;
   }
 
   /** Takes note of the sandbox that it got. */
@@ -131,10 +145,11 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     record.placedUs = this.#since(now);
     if (startPath === 'warm') {
       record.instanceStep = 'active';
-      record.reason = 'an idle sandbox of this version';
+      record.reason = this.trail === undefined ? 'an idle sandbox of this version' : (this.trail.last ?? '');
     } else {
       record.instanceStep = sandbox.instanceStep;
       record.reason = sandbox.reason;
+      record.cold!.costs = sandbox.costs;
     }
   }
 
@@ -349,6 +364,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const end = this.#platform.end(facts, ending, this.#host.clock.wallTime());
     this.#write(this.#startWritten ? end : this.#startLine() + end);
     this.record.status = status;
+    if (status !== 'succeeded') this.record.error = ending.verdict || (ending.errorType ?? errorTypeOf(payload));
     this.record.endedUs = this.#since(now);
     const outcome: { -readonly [K in keyof InvocationOutcome]: InvocationOutcome[K] } = {
       payload,

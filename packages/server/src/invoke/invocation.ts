@@ -1,4 +1,6 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
+import type { SandboxCosts } from '../placement/sandbox.ts';
+import type { LadderStep } from '../placement/trail.ts';
 
 /** A synchronous invocation, resolved to one function version. */
 export interface Invocation {
@@ -68,6 +70,13 @@ export interface InvocationOutcome {
   readonly startPath: StartPath;
 }
 
+/** How an invocation came to a sandbox, where none was idle. */
+export interface ColdStart {
+  /** What was tried, in order. */
+  readonly ladder: readonly LadderStep[];
+  costs: SandboxCosts;
+}
+
 /** What `GET /_hearth/invocations/ID` shows. Times in milliseconds since `receivedAt`. */
 export interface InvocationRecord {
   requestId: string;
@@ -77,13 +86,20 @@ export interface InvocationRecord {
   versionReason: VersionReason;
   sandbox: string;
   instance: string;
-  startPath: StartPath;
-  instanceStep: InstanceStep;
+  /** Null, as sandbox and instance are empty, where it has none, or none yet. */
+  startPath: StartPath | null;
+  instanceStep: InstanceStep | null;
   fleet: 'push';
   pool: string;
   /** Why this sandbox: in words. */
   reason: string;
   receivedAt: string;
   times: { placed?: number; initialised?: number; started?: number; ended?: number };
-  status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'lost';
+  /** What was tried to find a sandbox; the last step is the one that gave it. */
+  ladder: readonly LadderStep[];
+  costs: SandboxCosts;
+  /** `throttled` where a limit or a lack of room kept it from running. */
+  status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'lost' | 'throttled';
+  /** Why it did not succeed, in words. */
+  error?: string;
 }

@@ -1,5 +1,5 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
-import type { InvocationRecord } from './invocation.ts';
+import type { ColdStart, InvocationRecord } from './invocation.ts';
 
 /** Where the records of invocations are kept. */
 export interface RecordSink {
@@ -10,6 +10,13 @@ export interface RecordSink {
    * @param receivedAtMs milliseconds since the epoch.
    */
   begin(requestId: string, spec: FunctionSpec, reason: VersionReason, receivedAtMs: number): OpenRecord;
+  /**
+   * An invocation that a limit keeps out. Its record is complete, and takes no other's place: a flood of them must not hide
+   * those that run.
+   *
+   * @param why in words.
+   */
+  refused(requestId: string, spec: FunctionSpec, reason: VersionReason, receivedAtMs: number, why: string): void;
   /** The record is complete; `milliseconds` is the time from arrival to answer. */
   end(record: OpenRecord, milliseconds: number): void;
 }
@@ -23,6 +30,10 @@ export interface OpenRecord {
   pool: string;
   reason: string;
   status: InvocationRecord['status'];
+  /** Present where it found no idle sandbox at once: how it came to one. */
+  cold: ColdStart | undefined;
+  /** Why it did not succeed, in words; '' where it did, or runs. */
+  error: string;
   placedUs: number;
   initialisedUs: number;
   startedUs: number;

@@ -5,6 +5,7 @@ import type { InitOutcome } from '../placement/initialiser.ts';
 import { DeadlineQueue } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
+import { Trail } from '../placement/trail.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { Concurrency } from './concurrency.ts';
 import type { FunctionIdentity } from './concurrency.ts';
@@ -18,7 +19,7 @@ import type { RecordSink } from './ports.ts';
 export interface SandboxSource {
   takeIdle(spec: FunctionSpec): Sandbox | undefined;
   waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean;
-  place(spec: FunctionSpec): Promise<Sandbox>;
+  place(spec: FunctionSpec, beside: undefined, trail: Trail): Promise<Sandbox>;
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
   continueLog(sandbox: Sandbox, stream: string): void;
   measure(sandbox: Sandbox, now: number): void;
@@ -87,7 +88,10 @@ export class Router implements ExecutionHost, Disposable {
     if (this.#refusing) return Promise.reject(new ApiError('ServiceUnavailableException', 'The server is stopping.'));
     const use = this.#concurrency.of(spec);
     const reached = this.#concurrency.enter(use);
-    if (reached !== undefined) return Promise.reject(tooMany(reached));
+    if (reached !== undefined) {
+      this.#records.refused(requestId, spec, reason, this.clock.wallTime(), this.#concurrency.explain(use, reached));
+      return Promise.reject(tooMany(reached));
+    }
     this.#inFlight++;
     const now = this.clock.now();
     const record = this.#records.begin(requestId, spec, reason, this.clock.wallTime());
@@ -172,6 +176,7 @@ export class Router implements ExecutionHost, Disposable {
   /** The cold path: a new sandbox, or one that another invocation has just left. */
   async #runCold(execution: Execution): Promise<void> {
     const { spec } = execution.invocation;
+    execution.seeks();
     const sandbox = await this.#place(execution);
     if (sandbox.state === 'executing') return execution.run(undefined, this.clock.now());
     // The environment is known to be broken: as on AWS it is initialised once, inside the invocation.
@@ -232,9 +237,12 @@ export class Router implements ExecutionHost, Disposable {
 
   async #place(execution: Execution): Promise<Sandbox> {
     for (let attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
-      const sandbox = await this.#placement.place(execution.invocation.spec);
+      const sandbox = await this.#placement.place(execution.invocation.spec, undefined, execution.trail!);
       // It may have died in the turn between being given and being received.
-      if (sandbox.ending) continue;
+      if (sandbox.ending) {
+        execution.trail!.missed('again', 'the sandbox died before it could be used', this.clock.now());
+        continue;
+      }
       execution.placed(sandbox, sandbox.state === 'executing' ? 'warm' : sandbox.startPath, this.clock.now());
       return sandbox;
     }
@@ -244,8 +252,9 @@ export class Router implements ExecutionHost, Disposable {
   #refuse(execution: Execution, error: Error): void {
     execution.queue?.remove(execution);
     this.#leave(execution);
-    execution.record.status = 'failed';
-    execution.record.reason = error.message;
+    const throttled = error instanceof ApiError && error.code === 'TooManyRequestsException';
+    execution.record.status = throttled ? 'throttled' : 'failed';
+    execution.record.error = error.message;
     this.#records.end(execution.record, this.clock.now() - execution.receivedAt);
     execution.reject!(error);
   }

@@ -40,7 +40,7 @@ export class ActivePool implements AsyncDisposable {
     const instance = capacity.take(spec.memoryMb + overheadMb);
     if (instance === undefined) return undefined;
     const reason = 'no instance of the account has room; one was warm';
-    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', reason };
+    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', name: 'warming', reason };
   }
 
   /** An instance of uncommon size has come; it goes again if nobody uses it. */

@@ -80,6 +80,14 @@ export class FunctionPool {
     return this.#top;
   }
 
+  /** In words, for a request that finds none. */
+  get whyNoneIsIdle(): string {
+    const { size } = this.sandboxes;
+    if (size === 0) return 'there is no sandbox of this version';
+    if (this.#top !== undefined) return 'those that are idle have no room to wake on their instances';
+    return size === 1 ? 'the only sandbox of this version is busy' : `all ${size} sandboxes of this version are busy`;
+  }
+
   get empty(): boolean {
     return this.sandboxes.size === 0 && this.waiting.size === 0 && this.line.empty;
   }

@@ -9,8 +9,19 @@ const CODE_PROBES = 8;
 export interface Rung {
   readonly instance: ManagedInstance;
   readonly step: InstanceStep;
+  /** The step of the ladder that it is. */
+  readonly name: 'code' | 'room' | 'warming' | 'boot';
   readonly reason: string;
 }
+
+/** The same place for a request that has waited since then, by the clock: where its instance was made meanwhile, that is the step. */
+export function forOneWhoWaited(rung: Rung, since: number): Rung {
+  if (rung.instance.instance.readyAt < since) return rung;
+  return { ...rung, step: 'boot', name: 'boot', reason: 'no instance had room and none was warm; one was made' };
+}
+
+const NO_INSTANCE = { code: 'the account has no instance', room: 'the account has no instance' };
+const NO_CODE = 'no instance of the account has the code';
 
 /** The active instances of one account. */
 interface AccountInstances {
@@ -74,6 +85,17 @@ export class InstanceIndex {
     else holders.add(instance);
   }
 
+  /** Why steps 2 and 3 have nothing for this function: in words. To be asked when `find` has found nothing, or nothing in step 2. */
+  misses(spec: FunctionSpec): { code: string; room: string } {
+    const account = this.#accounts.get(spec.account);
+    if (account === undefined) return NO_INSTANCE;
+    const holders = account.byCode.get(spec.code.sha256)?.size ?? 0;
+    const code = holders === 0 ? NO_CODE : `no room for ${spec.memoryMb} MB on those of the account that have the code`;
+    const { size } = account.instances;
+    const which = size === 1 ? "the account's only one" : `any of the account's ${size}`;
+    return { code, room: `no room for ${spec.memoryMb} MB on ${which}` };
+  }
+
   /**
    * Steps 2 and 3, in order; undefined where neither has room.
    *
@@ -83,17 +105,18 @@ export class InstanceIndex {
     const account = this.#accounts.get(spec.account);
     if (account === undefined) return undefined;
     if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
-      return { instance: beside, step: 'active', reason: 'made ahead, beside the version that it takes over from' };
+      const reason = 'made ahead, beside the version that it takes over from';
+      return { instance: beside, step: 'active', name: 'room', reason };
     }
     const holder = fullestWithRoom(account.byCode.get(spec.code.sha256), spec.memoryMb);
     if (holder !== undefined) {
       const reason = 'no idle sandbox; an instance of the account has the code and room';
-      return { instance: holder, step: 'active', reason };
+      return { instance: holder, step: 'active', name: 'code', reason };
     }
     const instance = account.room.find(spec.memoryMb);
-    return (
-      instance && { instance, step: 'active', reason: 'no instance with the code has room; one of the account has' }
-    );
+    if (instance === undefined) return undefined;
+    const reason = 'no instance with the code has room; one of the account has';
+    return { instance, step: 'active', name: 'room', reason };
   }
 }
 

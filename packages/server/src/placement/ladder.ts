@@ -1,20 +1,24 @@
 import { ApiError } from '@hearth/protocol';
 import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Clock } from '../instances/clock.ts';
 import type { ActivePool } from './active-pool.ts';
 import type { FunctionPools } from './function-pools.ts';
-import type { InstanceIndex } from './instance-index.ts';
+import { forOneWhoWaited } from './instance-index.ts';
+import type { InstanceIndex, Rung } from './instance-index.ts';
 import type { Leases } from './leases.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { ServerLog } from './ports.ts';
 import type { RoomMaker } from './room-maker.ts';
 import type { SandboxLoss } from './sandbox.ts';
 import type { Starter } from './starter.ts';
+import type { Trail } from './trail.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 /** Sandboxes asked for in vain before a request fails. */
 const MAX_FAILURES = 3;
 
 export interface LadderOptions {
+  readonly clock: Clock;
   readonly capacity: WarmingPool;
   readonly leases: Leases;
   readonly index: InstanceIndex;
@@ -55,6 +59,9 @@ export class Ladder {
       this.#options.pools.forgetIfEmpty(request.pool);
       return request.reject(new Error(`no other instance has room for ${request.spec.functionName}`));
     }
+    const now = this.#options.clock.now();
+    request.trail?.missed('wait', 'waits until there is room', now);
+    request.waitingSince ??= now;
     this.#options.waiting.enter(request);
     this.#options.roomMaker.makeRoom();
   }
@@ -63,16 +70,34 @@ export class Ladder {
   attempt(request: PlacementRequest): boolean {
     const { leases, index, active, starter } = this.#options;
     const idle = request.wantsNew ? undefined : leases.wake(request.pool);
+    const { spec, wish, trail, waitingSince } = request;
     if (idle !== undefined) {
+      trail?.took('idle', 'one became idle', this.#options.clock.now());
       request.serve(idle);
       return true;
     }
-    const { spec, wish } = request;
     let rung = index.find(spec, wish.beside);
+    // Of one that waits only the look that ends it is told, after the first.
+    if (trail !== undefined && waitingSince === undefined) this.#tellMisses(request, trail, rung);
     if (rung === undefined && wish.onActive !== true) rung = active.fromWarmingPool(spec);
-    if (rung === undefined) return false;
+    if (rung === undefined) {
+      if (waitingSince === undefined) trail?.missed('warming', 'no warm instance is ready', this.#options.clock.now());
+      return false;
+    }
+    if (waitingSince !== undefined) rung = forOneWhoWaited(rung, waitingSince);
+    trail?.took(rung.name, rung.reason, this.#options.clock.now());
     starter.start(request, rung);
     return true;
+  }
+
+  /** Writes down which steps had nothing when the request came. */
+  #tellMisses({ pool, spec }: PlacementRequest, trail: Trail, found: Rung | undefined): void {
+    const now = this.#options.clock.now();
+    trail.missed('idle', pool.whyNoneIsIdle, now);
+    if (found?.name === 'code') return;
+    const { code, room } = this.#options.index.misses(spec);
+    trail.missed('code', code, now);
+    if (found === undefined) trail.missed('room', room, now);
   }
 
   /** There is no room for it, and won't be in time. */
@@ -99,6 +124,7 @@ export class Ladder {
     }
     request.failures++;
     this.#options.onLog('warn', `a sandbox for ${request.spec.functionArn} could not be made: ${reason}`);
+    request.trail?.missed('again', `the sandbox could not be made: ${reason}`, this.#options.clock.now());
     if (request.failures < MAX_FAILURES) return this.climb(request);
     request.reject(new ApiError('ServiceException', `The function could not be started: ${reason}`));
   }

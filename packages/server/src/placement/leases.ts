@@ -79,12 +79,14 @@ export class Leases {
     if (request !== undefined) {
       this.#waiting.leave(request);
       sandbox.grant();
+      request.trail?.took('idle', 'a busy one had done with another', now);
       return request.serve(sandbox);
     }
     const early = pool.fetching.values().next().value;
     if (early !== undefined) {
       pool.fetching.delete(early);
       sandbox.grant();
+      early.trail?.took('idle', 'a busy one had done with another, before the code was there', now);
       return early.serve(sandbox);
     }
     const next = pool.line.next();

@@ -3,6 +3,7 @@ import type { FunctionPool } from './function-pool.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
+import type { Trail } from './trail.ts';
 
 /** What a sandbox that is made ahead of need is to be like; of a request that needs one now it is empty. */
 export interface PlacementWish {
@@ -24,18 +25,24 @@ export class PlacementRequest extends Deadline {
   readonly #resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
   readonly wish: PlacementWish;
+  /** Where it is written down what was tried for it; undefined where nobody will ask. */
+  readonly trail: Trail | undefined;
+  /** Clock's time at which it began to wait for room; undefined where it never had to. */
+  waitingSince: number | undefined;
 
   constructor(
     pool: FunctionPool,
     resolve: (sandbox: Sandbox) => void,
     reject: (error: Error) => void,
     wish: PlacementWish = NO_WISH,
+    trail?: Trail,
   ) {
     super();
     this.pool = pool;
     this.#resolve = resolve;
     this.reject = reject;
     this.wish = wish;
+    this.trail = trail;
   }
 
   serve(sandbox: Sandbox): void {

@@ -36,6 +36,16 @@ function isBusy(state: SandboxState): boolean {
   return state === 'executing' || isComing(state);
 }
 
+/** What the parts of making a sandbox took: milliseconds. */
+export interface SandboxCosts {
+  /** Making its instance, which may have begun before the request came; absent where that was there before. */
+  readonly boot?: number;
+  /** Until the agent had code and layers unpacked. */
+  readonly code?: number;
+  /** Getting the sandbox ready, beside that. */
+  readonly sandbox?: number;
+}
+
 /** How a sandbox came to its end, as far as that is known. */
 export interface SandboxLoss {
   readonly reason: string;
@@ -76,6 +86,8 @@ export class Sandbox extends Deadline {
   /** How it was made. */
   startPath: StartPath = 'spare';
   times: PlaceTimes | undefined;
+  /** How long its instance took to be made, where that was made for the one who waited: ms. */
+  bootMs: number | undefined;
   /** Its place in the instance; -1 until it is placed. */
   slot = -1;
   /** The id its agent announced it with, once it is placed. */
@@ -181,6 +193,12 @@ export class Sandbox extends Deadline {
   /** Whether it executes, or is on its way to it. */
   get busy(): boolean {
     return isBusy(this.#state);
+  }
+
+  /** What making it took: ms. */
+  get costs(): SandboxCosts {
+    const { bootMs, times } = this;
+    return { ...(bootMs === undefined ? undefined : { boot: bootMs }), ...times };
   }
 
   /** Whether it is on its way out, or gone. */

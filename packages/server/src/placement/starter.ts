@@ -55,6 +55,7 @@ export class Starter implements Disposable {
   start(request: PlacementRequest, rung: Rung): void {
     const { instance, step, reason } = rung;
     const sandbox = new Sandbox(`s-${randomHex(6)}`, request.spec, request.pool, instance, step, reason);
+    if (step === 'boot') sandbox.bootMs = instance.instance.readyAt - instance.instance.begunAt;
     instance.queue?.remove(instance);
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);

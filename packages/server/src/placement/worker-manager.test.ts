@@ -107,6 +107,7 @@ test('a sandbox goes after its keep-alive, its instance later', async () => {
 test('L10: the ladder: the instance with the code, one with room, a warm one', async () => {
   const { handler, open } = gate();
   await using t = new TestFleet({ handlers: { 'index.handler': handler } });
+  await settled();
   const step = async (functionName: string, memoryMb: number): Promise<[string, string]> => {
     const invocation = t.invocation(t.spec({ functionName, memoryMb }));
     t.fleet.invoke(invocation).catch(assert.fail);
@@ -121,6 +122,8 @@ test('L10: the ladder: the instance with the code, one with room, a warm one', a
   ]);
   assert.deepEqual((await step('b', 384))[0], 'active');
   assert.equal(t.fleet.stats().instances.find(({ pool }) => pool === 'active')!.count, 1);
+  t.clock.advance(100);
+  await settled();
   assert.deepEqual((await step('a', 128))[0], 'warming');
   assert.equal(t.fleet.stats().instances.find(({ pool }) => pool === 'active')!.count, 2);
   open();

@@ -24,6 +24,7 @@ import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
 import { ScaleIn } from './scale-in.ts';
 import { Starter } from './starter.ts';
+import type { Trail } from './trail.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface WorkerManagerOptions {
@@ -207,18 +208,24 @@ export class WorkerManager implements AsyncDisposable {
    * sandboxes or instances can't be made or the runtime can't be had, InvalidParameterValueException where the function can't fit anywhere.
    *
    * @param wish where it is made ahead of need; then it is an idle one only if another request has just finished with it.
+   * @param trail is told what was tried, as it happens.
    */
-  place(spec: FunctionSpec, wish?: PlacementWish): Promise<Sandbox> {
+  place(spec: FunctionSpec, wish?: PlacementWish, trail?: Trail): Promise<Sandbox> {
     if (this.#ladder.closed) return Promise.reject(stopping());
     const coming = this.#options.runtimeComing(spec.runtime);
-    if (coming !== undefined) return coming.then(() => this.place(spec, wish));
+    if (coming !== undefined) {
+      trail?.missed('runtime', `${spec.runtime} is being fetched`, this.#options.clock.now());
+      return coming.then(() => this.place(spec, wish, trail));
+    }
     const { maxMemoryMb } = this.#options.capacity;
     if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {
       const message = `The function's MemorySize of ${spec.memoryMb} MB is more than this server can give: ${maxMemoryMb} MB for everything.`;
       return Promise.reject(new ApiError('InvalidParameterValueException', message));
     }
     const pool = this.#pools.of(spec);
-    return new Promise((resolve, reject) => this.#ladder.climb(new PlacementRequest(pool, resolve, reject, wish)));
+    return new Promise((resolve, reject) =>
+      this.#ladder.climb(new PlacementRequest(pool, resolve, reject, wish, trail)),
+    );
   }
 
   /**

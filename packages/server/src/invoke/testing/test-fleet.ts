@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { FunctionSpec } from '@hearth/protocol';
+import type { FunctionSpec, VersionReason } from '@hearth/protocol';
 import type { FakeHandler } from '../../instances/testing/fake-agent.ts';
 import { FakeProvider } from '../../instances/testing/fake-provider.ts';
 import type { FakeProviderOptions } from '../../instances/testing/fake-provider.ts';
@@ -45,6 +45,8 @@ export class MemoryRecords implements RecordSink {
       pool: '',
       reason: '',
       status: 'running',
+      cold: undefined,
+      error: '',
       placedUs: -1,
       initialisedUs: -1,
       startedUs: -1,
@@ -52,6 +54,12 @@ export class MemoryRecords implements RecordSink {
     };
     this.records.set(requestId, record);
     return record;
+  }
+
+  refused(requestId: string, _spec: FunctionSpec, _reason: VersionReason, _receivedAtMs: number, why: string): void {
+    const record = this.begin(requestId);
+    record.status = 'throttled';
+    record.error = why;
   }
 
   end(): void {

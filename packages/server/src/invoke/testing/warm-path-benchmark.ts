@@ -79,7 +79,7 @@ const record = records.begin('warm');
 const fleet = new Fleet({
   provider,
   logs: { open: () => ({ write: (text) => void (logged += text.length), close: () => undefined }) },
-  records: { begin: () => record, end: () => undefined },
+  records: { begin: () => record, refused: () => undefined, end: () => undefined },
   credentialsFor: () => ({ accessKeyId: '', secretAccessKey: '', sessionToken: '' }),
   onLog: (_level, message) => process.stderr.write(`${message}\n`),
   warmInstances: 1,

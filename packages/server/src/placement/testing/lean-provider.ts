@@ -38,6 +38,8 @@ class LeanStream {
 export class LeanInstance implements Instance {
   readonly id: string;
   readonly provider = 'lean';
+  readonly begunAt = 0;
+  readonly readyAt = 0;
   readonly memoryMb: number;
   readonly maxSandboxes: number;
   readonly freezer = freezer;

@@ -6,8 +6,11 @@ import type { InvocationRecord } from '../../invoke/invocation.ts';
 
 export type Outcome = Exclude<InvocationRecord['status'], 'running'>;
 
-const PATHS: readonly StartPath[] = ['warm', 'spare', 'fork', 'exec'];
-const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed-out', 'lost'];
+/** `none` is of those that never had a sandbox. */
+type Path = StartPath | 'none';
+
+const PATHS: readonly Path[] = ['warm', 'spare', 'fork', 'exec', 'none'];
+const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed-out', 'lost', 'throttled'];
 
 /** What is asked of the others when someone scrapes. Each function is called once for a scrape. */
 export interface MetricSources {
@@ -46,7 +49,7 @@ export class Metrics {
    *
    * @param milliseconds from the request's arrival to its answer.
    */
-  countInvocation(outcome: Outcome, path: StartPath, milliseconds: number): void {
+  countInvocation(outcome: Outcome, path: Path, milliseconds: number): void {
     const index = PATHS.indexOf(path);
     const cell = OUTCOMES.indexOf(outcome) * PATHS.length + index;
     this.#invocations[cell] = (this.#invocations[cell] ?? 0) + 1;
@@ -104,7 +107,7 @@ export class Metrics {
         collect() {
           this.reset();
           for (const [p, path] of PATHS.entries()) {
-            if (path === 'warm') continue;
+            if (path === 'warm' || path === 'none') continue;
             this.inc({ start_path: path }, sum(OUTCOMES.map((_, o) => read(o, p))));
           }
         },

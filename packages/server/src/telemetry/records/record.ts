@@ -1,5 +1,6 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
-import type { InvocationRecord } from '../../invoke/invocation.ts';
+import type { LadderStep } from '../../placement/trail.ts';
+import type { ColdStart, InvocationRecord } from '../../invoke/invocation.ts';
 
 /** How far a step is behind the invocation's arrival; -1 where it has not been reached. Whole microseconds: a small integer costs no memory of its own. */
 const NOT_YET = -1;
@@ -9,7 +10,7 @@ const NOT_YET = -1;
  * integers, nothing formatted. The router makes one, fills it in as the invocation goes on, and puts it into the ring;
  * what a reader sees is derived when it asks.
  */
-export class CompactRecord implements InvocationRecord {
+export class CompactRecord {
   readonly requestId: string;
   readonly spec: Pick<FunctionSpec, 'account' | 'functionName' | 'version'>;
   readonly versionReason: VersionReason;
@@ -20,6 +21,8 @@ export class CompactRecord implements InvocationRecord {
   pool = '';
   reason = '';
   status: InvocationRecord['status'] = 'running';
+  cold: ColdStart | undefined = undefined;
+  error = '';
   /** Microseconds since arrival, whole numbers; see {@link NOT_YET}. */
   placedUs = NOT_YET;
   initialisedUs = NOT_YET;
@@ -40,45 +43,7 @@ export class CompactRecord implements InvocationRecord {
     this.#receivedMs = receivedMs;
   }
 
-  /** The same from a whole record, for those who have one. */
-  static from(record: InvocationRecord): CompactRecord {
-    const { account, functionName, version, times } = record;
-    const compact = new CompactRecord(
-      record.requestId,
-      { account, functionName, version },
-      record.versionReason,
-      Date.parse(record.receivedAt),
-    );
-    compact.sandbox = record.sandbox;
-    compact.instance = record.instance;
-    compact.startPath = record.startPath;
-    compact.instanceStep = record.instanceStep;
-    compact.pool = record.pool;
-    compact.reason = record.reason;
-    compact.status = record.status;
-    compact.placedUs = toMicroseconds(times.placed);
-    compact.initialisedUs = toMicroseconds(times.initialised);
-    compact.startedUs = toMicroseconds(times.started);
-    compact.endedUs = toMicroseconds(times.ended);
-    return compact;
-  }
-
-  get account(): string {
-    return this.spec.account;
-  }
-  get functionName(): string {
-    return this.spec.functionName;
-  }
-  get version(): string {
-    return this.spec.version;
-  }
-  get fleet(): 'push' {
-    return 'push';
-  }
-  get receivedAt(): string {
-    return new Date(this.#receivedMs).toISOString();
-  }
-  get times(): InvocationRecord['times'] {
+  get #times(): InvocationRecord['times'] {
     const times: InvocationRecord['times'] = {};
     if (this.placedUs !== NOT_YET) times.placed = this.placedUs / 1000;
     if (this.initialisedUs !== NOT_YET) times.initialised = this.initialisedUs / 1000;
@@ -87,27 +52,34 @@ export class CompactRecord implements InvocationRecord {
     return times;
   }
 
+  /** What a reader sees of it at this moment. */
   toJSON(): InvocationRecord {
+    const { account, functionName, version } = this.spec;
+    const placed = this.sandbox !== '';
     return {
       requestId: this.requestId,
-      account: this.account,
-      functionName: this.functionName,
-      version: this.version,
+      account,
+      functionName,
+      version,
       versionReason: this.versionReason,
       sandbox: this.sandbox,
       instance: this.instance,
-      startPath: this.startPath,
-      instanceStep: this.instanceStep,
-      fleet: this.fleet,
+      startPath: placed ? this.startPath : null,
+      instanceStep: placed ? this.instanceStep : null,
+      fleet: 'push',
       pool: this.pool,
       reason: this.reason,
-      receivedAt: this.receivedAt,
-      times: this.times,
+      receivedAt: new Date(this.#receivedMs).toISOString(),
+      times: this.#times,
+      ladder: this.cold?.ladder ?? (placed ? [this.#warmStep] : []),
+      costs: this.cold?.costs ?? {},
       status: this.status,
+      ...(this.error === '' ? undefined : { error: this.error }),
     };
   }
-}
 
-function toMicroseconds(ms: number | undefined): number {
-  return ms === undefined ? NOT_YET : Math.round(ms * 1000);
+  /** What the ladder comes to where the first step does. */
+  get #warmStep(): LadderStep {
+    return { step: 'idle', taken: true, why: this.reason, at: this.placedUs / 1000 };
+  }
 }

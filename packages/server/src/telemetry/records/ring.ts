@@ -1,5 +1,4 @@
-import type { InvocationRecord } from '../../invoke/invocation.ts';
-import { CompactRecord } from './record.ts';
+import type { CompactRecord } from './record.ts';
 
 /** 100,000 records are about 30 MB and, at full load, the last three seconds; at a person's pace, days. */
 const DEFAULT_CAPACITY = 100_000;
@@ -31,23 +30,22 @@ export class RecordRing {
   }
 
   /**
-   * Keeps a record, in place of the oldest. A {@link CompactRecord} is kept as it is, so its owner may go on filling it
-   * in; any other record is copied. A record with the id of one that is kept hides that one.
+   * Keeps a record, in place of the oldest. Its owner may go on filling it in. A record with the id of one that is kept
+   * hides that one.
    */
-  put(record: InvocationRecord): void {
-    const compact = record instanceof CompactRecord ? record : CompactRecord.from(record);
+  put(record: CompactRecord): void {
     const at = this.#position;
     this.#position = at + 1 === this.#records.length ? 0 : at + 1;
     const oldest = this.#records[at];
     if (oldest !== undefined) this.#unlink(at, this.#hash(oldest.requestId));
-    this.#records[at] = compact;
-    const hash = this.#hash(compact.requestId);
+    this.#records[at] = record;
+    const hash = this.#hash(record.requestId);
     this.#next[at] = this.#heads[hash] ?? 0;
     this.#heads[hash] = at + 1;
   }
 
   /** The record of an invocation, or undefined where there was none or it is too long ago. */
-  get(requestId: string): InvocationRecord | undefined {
+  get(requestId: string): CompactRecord | undefined {
     let link = this.#heads[this.#hash(requestId)] ?? 0;
     while (link !== 0) {
       const record = this.#records[link - 1];
