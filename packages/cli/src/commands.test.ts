@@ -267,8 +267,24 @@ describe('the hearth command', () => {
     server.fleet = { instances: [{ ...instance, sandboxes: [sandbox] }] };
     const { stdout } = await hearth('ps');
     assert.match(stdout, /^i-1 +local +active +000000000000 +active +4\.2 MB +128 MB +2\.0 GB +1$/m);
+    assert.match(stdout, /^active +- +- +- +- +- +1$/m);
     assert.match(stdout, /^s-1 +i-1 +hello +\$LATEST +idle +1\.0 MB +0s$/m);
     assert.deepEqual(JSON.parse((await hearth('ps', '--json')).stdout), server.fleet);
+  });
+
+  test('ps --watch without a terminal prints page after page, nothing that drives one, and ends well', async () => {
+    const child = startHearth(['ps', '--watch'], { AWS_ENDPOINT_URL: server.url });
+    const pages: string[] = [];
+    for await (const bytes of child.stdout as NodeJS.ReadableStream) {
+      pages.push(String(bytes));
+      if (pages.length === 2) child.kill('SIGINT');
+    }
+    assert.deepEqual(pages.slice(0, 2), ['There are no instances.\n\n', 'There are no instances.\n\n']);
+    const asJson = startHearth(['ps', '--watch', '--json'], { AWS_ENDPOINT_URL: server.url });
+    const [line] = (await once(asJson.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+    assert.deepEqual(JSON.parse(line.toString()), server.fleet);
+    asJson.kill('SIGINT');
+    assert.deepEqual(await once(asJson, 'close'), [0, null]);
   });
 
   test('credentials of the environment sign the request and name the account', async () => {

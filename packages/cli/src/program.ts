@@ -103,14 +103,16 @@ ${examples('hearth why 2971a421-acc9-44ab-90bd-69e6e42993dc')}`,
     (await import('./commands/ls.ts')).ls(options),
   );
 
-  add('ps', 'show instances, and the sandboxes in them')
-    .option('-w, --watch', 'again every second, until Ctrl-C')
+  add('ps', 'show pools, instances, and the sandboxes in them')
+    .option('-w, --watch', 'live, until Ctrl-C; without a terminal one page after the other')
     .addHelpText(
       'after',
       `
 An instance in pool warming belongs to nobody yet; one in pool active belongs to
 an account and holds its sandboxes. COMMITTED is what placement counts: the full
-memory of a sandbox that executes, what an idle one really uses.`,
+memory of a sandbox that executes, what an idle one really uses. READY is how many
+warm instances wait, of those that should (TARGET).
+${examples('hearth ps', 'hearth ps --watch', 'hearth ps --watch --json | jq .warmingPool')}`,
     )
     .action(async (options: { watch?: boolean; json?: boolean }) =>
       (await import('./commands/ps.ts')).ps({ ...options, signal: interrupted() }),
