@@ -78,7 +78,7 @@ describe('a function that changes while it runs', () => {
     return outcomes.map(({ body }) => Number(body));
   };
 
-  it('V1, V2, V5, V6, V21: the old code serves while the new one loads, without a wait; then the new one does', async () => {
+  it('P7, V1, V2, V5, V6, V21: the old code serves while the new one loads, without a wait; then the new one does', async () => {
     await hearth.create('slow-to-load', edition(1));
     await invoke('slow-to-load');
     await update('slow-to-load', edition(2, SLOW));
