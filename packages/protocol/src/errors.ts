@@ -107,6 +107,12 @@ export const ERRORS = {
       "layer version's.",
     cure: 'Read it again and repeat the change with its current RevisionId.',
   },
+  ProvisionedConcurrencyConfigNotFoundException: {
+    status: 404,
+    fault: 'caller',
+    meaning: 'The version or alias has no provisioned concurrency.',
+    cure: 'Give it some with PutProvisionedConcurrencyConfig, or name the version or alias that has it.',
+  },
   RequestEntityTooLargeException: {
     status: 413,
     fault: 'caller',
@@ -135,8 +141,8 @@ export const ERRORS = {
     status: 409,
     fault: 'caller',
     meaning:
-      'The function, alias or statement exists already, another change is under way, or an alias still points to the ' +
-      'version that is to be deleted.',
+      'The function, alias or statement exists already, another change is under way, an alias still points to the ' +
+      'version that is to be deleted, or a version would have provisioned concurrency twice.',
     cure: "Choose another name; wait with the SDK's functionUpdatedV2 waiter and try again; or move the alias first.",
   },
   ResourceNotFoundException: {

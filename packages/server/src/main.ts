@@ -111,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       prepare: (old, next, signal) => fleet.prepare(old, next, signal),
       begun: (old) => fleet.begun(old),
     },
+    provisioner: { state: (spec) => fleet.provisionedState(spec) },
     now: Date.now,
     schedule: (milliseconds, callback) => {
       const timer = setTimeout(callback, milliseconds).unref();
@@ -186,6 +187,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   functions.on('deleted', (old) => fleet.forget(old));
   for (const { spec, count } of functions.concurrency.all()) fleet.reserve(spec, count);
   functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
+  functions.on('provisioned', (spec, count) => fleet.provision(spec, count));
   functions.resumeUpdates();
   const api = createApi({
     functions,
@@ -245,6 +247,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // A machine on which it can't work is told of once, not by every instance.
     await spawner.ready;
     await fleet.start();
+    for (const { spec, count } of functions.provisioned.all()) fleet.provision(spec, count);
   } catch (error) {
     await close(1);
     throw error;

@@ -11,6 +11,8 @@ import type { AliasRecord, FunctionId } from './function-record.ts';
 import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { withPolicy } from './policy-document.ts';
+import { withProvisioned } from './provisioned-record.ts';
+import { checkProvisionedAlias } from './provisioned-rules.ts';
 import { checkRevision, versionOf } from './registry.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
 import { withoutUrl } from './url-record.ts';
@@ -63,14 +65,16 @@ export class Aliases {
       const routing = request.RoutingConfig ?? routingConfig(old);
       const { additional: _, ...rest } = old;
       const additional = readRouting(entry, version, routing);
-      await this.#takeOver(entry, old, version, additional?.version);
-      return this.#save(entry, {
+      const changed = {
         ...rest,
         version,
         ...(additional === undefined ? {} : { additional }),
         description: request.Description ?? old.description,
         revisionId: randomUUID(),
-      });
+      };
+      checkProvisionedAlias(entry.record, changed);
+      await this.#takeOver(entry, old, version, additional?.version);
+      return this.#save(entry, changed);
     });
   }
 
@@ -91,8 +95,8 @@ export class Aliases {
   /** An alias that isn't there is no error. */
   async delete(caller: Caller, name: string, alias: string): Promise<void> {
     await this.#change(caller, name, 'DeleteAlias', async (entry) => {
-      // Its policy and its URL are not those of a later alias of this name.
-      const record = withoutUrl(withPolicy(entry.record, alias, []), alias);
+      // Its policy, its URL and what is provisioned of it are not those of a later alias of this name.
+      const record = withProvisioned(withoutUrl(withPolicy(entry.record, alias, []), alias), alias);
       if (find(entry, alias) !== undefined) await this.#replace({ record }, alias, []);
     });
   }

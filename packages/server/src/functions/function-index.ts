@@ -2,6 +2,7 @@ import type { FunctionSpec } from '@hearth/protocol';
 import { functionSpec } from './configuration.ts';
 import { archivesOf } from './function-record.ts';
 import type { FunctionId, FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
+import { claimedConcurrency } from './provisioned-record.ts';
 
 /** A published version in memory. */
 export interface VersionEntry {
@@ -31,7 +32,7 @@ interface Tenant {
   sorted: string[] | undefined;
   /** Of `$LATEST` and all versions. */
   codeBytes: number;
-  /** Sum of the reserved concurrency. */
+  /** Sum of the concurrency that functions have for themselves. */
   reserved: number;
 }
 
@@ -55,7 +56,7 @@ export class FunctionIndex {
     const old = tenant.byName.get(record.name);
     if (old === undefined) tenant.sorted = undefined;
     tenant.codeBytes += record.code.size - (old?.record.code.size ?? 0);
-    tenant.reserved += (record.reservedConcurrency ?? 0) - (old?.record.reservedConcurrency ?? 0);
+    tenant.reserved += claimedConcurrency(record) - (old === undefined ? 0 : claimedConcurrency(old.record));
     const serving = record.update === undefined ? record : { ...record, ...record.update.serving };
     const spec = known(old, functionSpec(serving));
     const newest = serving === record ? spec : known(old, functionSpec(record));
@@ -99,7 +100,7 @@ export class FunctionIndex {
     tenant.sorted = undefined;
     tenant.codeBytes -= entry.record.code.size;
     for (const { record } of entry.versions.values()) tenant.codeBytes -= record.code.size;
-    tenant.reserved -= entry.record.reservedConcurrency ?? 0;
+    tenant.reserved -= claimedConcurrency(entry.record);
   }
 
   /** All functions, in no particular order. */

@@ -1,5 +1,6 @@
 import type { CodeRef, JsonLogs, RuntimeId } from '@hearth/protocol';
 import type { PolicyRecord } from './policy-document.ts';
+import type { ProvisionedRecord } from './provisioned-record.ts';
 import type { UrlRecord } from './url-record.ts';
 import type { LayerRef } from './layers/layer-record.ts';
 
@@ -65,6 +66,8 @@ export interface FunctionRecord extends RunnableRecord {
   readonly tags: Readonly<Record<string, string>>;
   /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
   readonly reservedConcurrency?: number;
+  /** By alias or version; absent where there is none. */
+  readonly provisioned?: readonly ProvisionedRecord[];
   /** One at most for the function itself and for each alias. */
   readonly urls?: readonly UrlRecord[];
   /** Counts changes of code and settings; a part of the spec's key. */

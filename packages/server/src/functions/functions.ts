@@ -21,9 +21,11 @@ import { Lifecycle } from './lifecycle.ts';
 import type { Page, PageRequest } from './paging.ts';
 import { currentConfiguration } from './phases.ts';
 import { Policies } from './policies.ts';
-import type { Rollout, RuntimeShelf } from './ports.ts';
+import type { Provisioner, Rollout, RuntimeShelf } from './ports.ts';
+import { ProvisionedConcurrency } from './provisioned-concurrency.ts';
 import { Registry, versionOf } from './registry.ts';
 import type { FunctionsEvents, RegistryOptions } from './registry.ts';
+import { Reservations } from './reservations.ts';
 import { ReservedConcurrency } from './reserved-concurrency.ts';
 import { Tagging } from './tagging.ts';
 import type { Choice, Chooser } from './updates/update.ts';
@@ -40,6 +42,8 @@ export interface FunctionsOptions extends RegistryOptions {
   readonly concurrency: (account: string) => number;
   /** Where there is none, every change is live at once. */
   readonly rollout?: Rollout;
+  /** Where there is none, provisioned concurrency stays in progress. */
+  readonly provisioner?: Provisioner;
 }
 
 /** What an invocation of a name runs. */
@@ -65,6 +69,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly layers: Layers;
   readonly policies: Policies;
   readonly concurrency: ReservedConcurrency;
+  readonly provisioned: ProvisionedConcurrency;
   readonly tags: Tagging;
   readonly urls: FunctionUrls;
   readonly #options: FunctionsOptions;
@@ -82,7 +87,14 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     this.versions = new Versions({ ...options, registry: this.#registry, updates });
     this.aliases = new Aliases(this.#registry, this, updates);
     this.policies = new Policies(this.#registry);
-    this.concurrency = new ReservedConcurrency(this.#registry, this, options.concurrency);
+    const reservations = new Reservations(options.concurrency);
+    this.concurrency = new ReservedConcurrency(this.#registry, this, reservations);
+    this.provisioned = new ProvisionedConcurrency({
+      registry: this.#registry,
+      reservations,
+      provisioner: options.provisioner,
+      now: options.now,
+    });
     this.tags = new Tagging(this.#registry);
     this.#lifecycle = new Lifecycle({
       ...options,

@@ -45,6 +45,19 @@ export interface Rollout {
   begun(old: FunctionSpec): Promise<void> | undefined;
 }
 
+/** What keeps sandboxes of versions initialised. */
+export interface Provisioner {
+  state(spec: FunctionSpec): ProvisionedState;
+}
+
+/** How far it has got with one version. */
+export interface ProvisionedState {
+  /** Sandboxes that are initialised and kept, whether they execute or not. */
+  readonly ready: number;
+  /** Why others can't be had at present, for people; undefined where they can, or all are there. */
+  readonly failure: string | undefined;
+}
+
 /** The runtimes that functions name. */
 export interface RuntimeShelf {
   state(runtime: RuntimeId): 'ready' | 'absent' | 'fetching' | 'failed';

@@ -12,6 +12,7 @@ import { archivesOf, layerArchivesOf, servingArchivesOf } from './function-recor
 import type { AliasRecord, FunctionId, FunctionRecord, VersionRecord } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import type { BlobStore, MetadataStore } from './ports.ts';
+import { provisionedSpecs } from './provisioned-record.ts';
 import { Turns } from './turns.ts';
 
 export interface FunctionsEvents {
@@ -27,6 +28,8 @@ export interface FunctionsEvents {
   abandoned: [next: FunctionSpec];
   /** An alias of the function is another from now on, or is gone. */
   aliased: [spec: FunctionSpec];
+  /** So many sandboxes of a published version are to be kept initialised from now on; none any more of one that is deleted. */
+  provisioned: [spec: FunctionSpec, count: number];
   /** The function's reserved concurrency is another from now on; with undefined it has none. */
   reserved: [spec: FunctionSpec, count: number | undefined];
 }
@@ -168,7 +171,17 @@ export class Registry implements AsyncDisposable {
       this.index.addVersion(made.version);
     }
     if (old !== undefined && old.spec !== next.spec) this.#events.emit('changed', old.spec, next.spec);
+    if (old !== undefined) this.#emitProvisioned(old, next);
     return next;
+  }
+
+  #emitProvisioned(old: Entry, next: Entry): void {
+    if (old.record.provisioned === undefined && next.record.provisioned === undefined) return;
+    const before = provisionedSpecs(old);
+    const after = provisionedSpecs(next);
+    // What is given back first makes room for the rest.
+    for (const spec of before.keys()) if (!after.has(spec)) this.#events.emit('provisioned', spec, 0);
+    for (const [spec, count] of after) if (before.get(spec) !== count) this.#events.emit('provisioned', spec, count);
   }
 
   async delete(entry: Entry): Promise<void> {

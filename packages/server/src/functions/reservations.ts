@@ -8,7 +8,7 @@ interface Tenant {
 }
 
 /**
- * Keeps what functions of an account reserve within what it has. Reservations that are being written count already, so
+ * Keeps what functions of an account reserve, or have provisioned, within what it has. Reservations that are being written count already, so
  * that two at a time can't take the same.
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
@@ -31,11 +31,17 @@ export class Reservations {
   /**
    * Claims what a function reserves more than before, until the claim is disposed of: then it is written or given up.
    *
-   * @param reserved what all functions of the account have reserved.
+   * @param reserved what all functions of the account have for themselves.
    * @param more may be negative, which is always possible.
+   * @param what is specified, in AWS's words.
    * @throws ApiError InvalidParameterValueException where too little would be left for the other functions.
    */
-  claim({ account, region }: Tenant, reserved: number, more: number): Disposable {
+  claim(
+    { account, region }: Tenant,
+    reserved: number,
+    more: number,
+    what: 'ReservedConcurrentExecutions' | 'ConcurrentExecutions',
+  ): Disposable {
     const key = `${account}/${region}`;
     const claimed = this.#claimed.get(key) ?? 0;
     const limit = this.#limitOf(account);
@@ -44,7 +50,7 @@ export class Reservations {
     if (more > 0 && limit - reserved - claimed - more < least) {
       throw new ApiError(
         'InvalidParameterValueException',
-        `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its ` +
+        `Specified ${what} for function decreases account's UnreservedConcurrentExecution below its ` +
           `minimum value of [${least}].`,
       );
     }

@@ -1,8 +1,10 @@
 import type { EventEmitter } from 'node:events';
+import { ApiError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Caller } from './caller.ts';
+import { claimedConcurrency, provisionedTotal } from './provisioned-record.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
-import { Reservations } from './reservations.ts';
+import type { Reservations } from './reservations.ts';
 
 /** Reserved concurrency, which is a function's, over all its versions. */
 export class ReservedConcurrency {
@@ -10,11 +12,10 @@ export class ReservedConcurrency {
   readonly #events: EventEmitter<FunctionsEvents>;
   readonly #reservations: Reservations;
 
-  /** @param limitOf executions of an account in a region at once; may change. */
-  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>, limitOf: (account: string) => number) {
+  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>, reservations: Reservations) {
     this.#registry = registry;
     this.#events = events;
-    this.#reservations = new Reservations(limitOf);
+    this.#reservations = reservations;
   }
 
   /** All functions that have it. */
@@ -32,11 +33,20 @@ export class ReservedConcurrency {
   /** Sets a function's, or with undefined gives it up. */
   async set(caller: Caller, name: string, count: number | undefined, action: string): Promise<void> {
     const entry = this.#registry.findFunction(caller, name, action);
-    const { reservedConcurrency: before = 0, ...rest } = entry.record;
+    const { reservedConcurrency: _, ...rest } = entry.record;
+    const provisioned = provisionedTotal(rest);
+    if (count !== undefined && count < provisioned) {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        `ReservedConcurrentExecutions  ${count} should not be lower than function's total provisioned concurrency [${provisioned}].`,
+      );
+    }
     await this.#registry.exclusively(rest, async () => {
       const { reserved } = this.#registry.index.usage(rest.account, rest.region);
-      using _claim = this.#reservations.claim(rest, reserved, (count ?? 0) - before);
-      await this.#registry.save(count === undefined ? rest : { ...rest, reservedConcurrency: count });
+      const changed = count === undefined ? rest : { ...rest, reservedConcurrency: count };
+      const more = claimedConcurrency(changed) - claimedConcurrency(entry.record);
+      using _claim = this.#reservations.claim(rest, reserved, more, 'ReservedConcurrentExecutions');
+      await this.#registry.save(changed);
       this.#events.emit('reserved', entry.spec, count);
     });
   }

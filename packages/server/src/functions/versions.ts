@@ -13,6 +13,7 @@ import { currentConfiguration } from './phases.ts';
 import type { RuntimeShelf } from './ports.ts';
 import { pointsTo } from './aliases.ts';
 import { policyOf, withPolicy } from './policy-document.ts';
+import { provisionedOf, withProvisioned } from './provisioned-record.ts';
 import { checkRevision } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -106,7 +107,8 @@ export class Versions {
         );
       }
       await this.#registry.deleteVersion(version);
-      if (policyOf(record, name) !== undefined) await this.#registry.save(withPolicy(record, name, []));
+      if (policyOf(record, name) === undefined && provisionedOf(record, name) === undefined) return;
+      await this.#registry.save(withProvisioned(withPolicy(record, name, []), name));
     });
   }
 }

@@ -8,7 +8,7 @@ import type { PatientRequest } from '../placement/line.ts';
 import { NO_LEASE } from '../placement/sandbox.ts';
 import type { Sandbox, SandboxHolder, SandboxLoss } from '../placement/sandbox.ts';
 import { Trail } from '../placement/trail.ts';
-import type { FunctionUse } from './concurrency.ts';
+import type { VersionUse } from './concurrency.ts';
 import { errorDocument, errorTypeOf, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
 import { LogTail } from './log-tail.ts';
@@ -45,7 +45,7 @@ const CRASH_STATUSES: ReadonlySet<number | null> = new Set([128, 129]);
 export class Execution extends Deadline implements PatientRequest, InvocationListener, SandboxHolder {
   readonly invocation: Invocation;
   /** Where it is counted until it has its outcome. */
-  readonly use: FunctionUse;
+  readonly use: VersionUse;
   readonly record: OpenRecord;
   /** Clock's time of arrival. */
   readonly receivedAt: number;
@@ -63,6 +63,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #startPath: StartPath = 'warm';
   #startedAt = 0;
   #initMs: number | undefined;
+  #initBilled = false;
   #startWritten = false;
   #heard = false;
   /** Set once it streams its response to a sink. */
@@ -81,7 +82,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   constructor(
     host: ExecutionHost,
     invocation: Invocation,
-    use: FunctionUse,
+    use: VersionUse,
     record: OpenRecord,
     receivedAt: number,
     resolve: (outcome: InvocationOutcome) => void,
@@ -145,7 +146,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     record.placedUs = this.#since(now);
     if (startPath === 'warm') {
       record.instanceStep = 'active';
-      record.reason = this.trail === undefined ? 'an idle sandbox of this version' : (this.trail.last ?? '');
+      record.reason = this.trail === undefined ? idleReason(sandbox) : (this.trail.last ?? '');
     } else {
       record.instanceStep = sandbox.instanceStep;
       record.reason = sandbox.reason;
@@ -168,7 +169,9 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   run(initMs: number | undefined, now: number): void {
     const sandbox = this.#sandbox!;
     if (this.queue === undefined) this.start(now);
-    this.#initMs = initMs;
+    this.#initMs = initMs ?? sandbox.initMs;
+    this.#initBilled = initMs !== undefined;
+    sandbox.initMs = undefined;
     sandbox.holder = this;
     sandbox.leasedAt = now;
     if (this.#sent) return;
@@ -270,14 +273,16 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.initialising = phase === 'invoke';
     const { clock } = this.#host;
     if (this.initialising) this.start(clock.now());
-    this.#writeInit(this.#platform.initStart(this.invocation.spec, phase, clock.wallTime()));
+    this.#writeInit(this.#platform.initStart(this.invocation.spec, { phase, type: 'on-demand' }, clock.wallTime()));
   }
 
   initEnded(phase: InitEnd['phase'], status: InitEnd['status'], errorType?: string): void {
     this.initialising = false;
     const { clock } = this.#host;
     const durationMs = clock.now() - this.#sandbox!.initStartedAt;
-    this.#writeInit(this.#platform.initEnd({ durationMs, phase, status, errorType }, clock.wallTime()));
+    this.#writeInit(
+      this.#platform.initEnd({ durationMs, phase, type: 'on-demand', status, errorType }, clock.wallTime()),
+    );
   }
 
   /** The sandbox ended while it initialised or executed. */
@@ -356,6 +361,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const facts = {
       requestId,
       initMs: this.#initMs,
+      initBilled: this.#initBilled,
       memoryMb: spec.memoryMb,
       maxUsedMb: Math.min(spec.memoryMb, this.#sandbox?.maxUsedMb ?? 0),
       producedBytes: this.#streamed?.total ?? payload.length,
@@ -379,4 +385,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   #since(now: number): number {
     return Math.round((now - this.receivedAt) * 1000);
   }
+}
+
+function idleReason({ keeper }: Sandbox): string {
+  return keeper === undefined ? 'an idle sandbox of this version' : `kept ready: ${keeper.name}`;
 }

@@ -4,12 +4,14 @@ import { WarmingPool } from '../capacity/warming-pool.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
+import { Provisioned } from '../placement/provisioned.ts';
+import type { ProvisionedState } from '../placement/provisioned.ts';
 import { Rollout } from '../placement/rollout.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
 import { WorkerManager } from '../placement/worker-manager.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
-import { loadAhead } from './load-ahead.ts';
+import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
 
@@ -73,6 +75,8 @@ export interface SandboxView {
   state: SandboxState;
   /** Bytes, as last measured. */
   memoryUsed: number;
+  /** Why it is kept, whether it is used or not; null where it isn't. */
+  keptFor: string | null;
   /** ISO 8601; null before the first invocation has ended. */
   lastUsed: string | null;
 }
@@ -107,6 +111,7 @@ export class Fleet implements AsyncDisposable {
   readonly #placement: WorkerManager;
   readonly #router: Router;
   readonly #rollout: Rollout;
+  readonly #provisioned: Provisioned;
   readonly #clock: Clock;
   readonly #drainMs: number;
   #stopped: Promise<void> | undefined;
@@ -158,6 +163,13 @@ export class Fleet implements AsyncDisposable {
       processors,
       onLog,
     });
+    this.#provisioned = new Provisioned({
+      clock,
+      placement,
+      load: (sandbox) => loadAhead(sandbox, placement, clock, PROVISIONED_INIT_TIMEOUT_MS),
+      processors,
+      onLog,
+    });
     const accountConcurrency = options.accountConcurrency ?? (() => 1_000);
     const { pollMs = 0 } = options;
     this.#router = new Router({ clock, placement, records, accountConcurrency, processors, pollMs });
@@ -195,6 +207,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Traffic has moved away from this version, or it is deleted; see {@link WorkerManager.retire}. */
   retire(spec: FunctionSpec): void {
+    this.provision(spec, 0);
     this.#placement.retire(spec);
   }
 
@@ -206,6 +219,17 @@ export class Fleet implements AsyncDisposable {
   /** A function's reserved concurrency from now on; undefined where it has none. */
   reserve(spec: FunctionIdentity, count: number | undefined): void {
     this.#router.reserve(spec, count);
+  }
+
+  /** So many sandboxes of a published version are kept initialised from now on; see {@link Provisioned}. */
+  provision(spec: FunctionSpec, count: number): void {
+    this.#router.provision(spec, count);
+    this.#provisioned.keep(spec, count);
+  }
+
+  /** How many are, and why no more; see {@link Provisioned.state}. */
+  provisionedState(spec: FunctionSpec): ProvisionedState {
+    return this.#provisioned.state(spec);
   }
 
   /** A function is deleted: all that has been kept about it goes. */
@@ -236,6 +260,7 @@ export class Fleet implements AsyncDisposable {
           version: sandbox.spec.version,
           state: sandbox.state,
           memoryUsed: sandbox.usedMb * MB,
+          keptFor: sandbox.keeper?.name ?? null,
           lastUsed: sandbox.lastUsedAt === 0 ? null : this.#date(sandbox.lastUsedAt),
         })),
       };
@@ -283,6 +308,7 @@ export class Fleet implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await this.#router.drain(this.#drainMs);
+    this.#provisioned[Symbol.dispose]();
     await Promise.all([this.#placement[Symbol.asyncDispose](), this.#capacity[Symbol.asyncDispose]()]);
     this.#router[Symbol.dispose]();
   }

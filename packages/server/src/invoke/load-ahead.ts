@@ -6,6 +6,12 @@ import { errorTypeOf, runtimeFailure } from './exit-error.ts';
 import { platformLog } from './platform-log.ts';
 import { INIT_TIMEOUT_MS } from './router.ts';
 
+/**
+ * How long the init of a provisioned sandbox may take at least
+ * (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib).
+ */
+export const PROVISIONED_INIT_TIMEOUT_MS = 130_000;
+
 /** What is needed of placement. */
 export interface SandboxLoader {
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
@@ -19,20 +25,35 @@ export interface SandboxLoader {
  *
  * Rejects with a {@link RolloutError} where the function is at fault, with another error where its instance was lost; the sandbox
  * has ended then.
+ *
+ * @param initTimeoutMs how long init may take at least.
  */
-export async function loadAhead(sandbox: Sandbox, loader: SandboxLoader, clock: Clock): Promise<void> {
+export async function loadAhead(
+  sandbox: Sandbox,
+  loader: SandboxLoader,
+  clock: Clock,
+  initTimeoutMs = INIT_TIMEOUT_MS,
+): Promise<void> {
   const { spec } = sandbox;
+  const type = sandbox.keeper?.initializationType ?? 'on-demand';
   const platform = platformLog(spec);
   const phase = 'init';
-  const timeoutMs = Math.max(INIT_TIMEOUT_MS, spec.timeoutMs);
+  const timeoutMs = Math.max(initTimeoutMs, spec.timeoutMs);
   const initialising = loader.initialise(sandbox, timeoutMs);
-  write(sandbox, platform.initStart(spec, phase, clock.wallTime()));
+  write(sandbox, platform.initStart(spec, { phase, type }, clock.wallTime()));
   const outcome = await initialising;
   const failure = failureOf(outcome);
   const { durationMs } = outcome;
   const status = statusOf(outcome);
-  write(sandbox, platform.initEnd({ durationMs, phase, status, errorType: failure?.errorType }, clock.wallTime()));
-  if (failure === undefined) return;
+  write(
+    sandbox,
+    platform.initEnd({ durationMs, phase, type, status, errorType: failure?.errorType }, clock.wallTime()),
+  );
+  if (failure === undefined) {
+    // The first report of a provisioned sandbox says it, as on AWS.
+    if (sandbox.keeper !== undefined) sandbox.initMs = durationMs;
+    return;
+  }
   loader.destroy(sandbox, 'its init failed');
   throw failure.error;
 }

@@ -1,11 +1,10 @@
 import type { FunctionSpec, JsonLogs } from '@hearth/protocol';
-import type { Ending, InitEnd, InvocationFacts, PlatformLog } from './platform-log.ts';
+import type { Ending, InitEnd, InitStart, InvocationFacts, PlatformLog } from './platform-log.ts';
 import { billedMs, runtimeVersion } from './report.ts';
 
 type Level = JsonLogs['systemLevel'];
 
 const LEVELS: readonly Level[] = ['DEBUG', 'INFO', 'WARN'];
-const INITIALIZATION = 'on-demand';
 
 /**
  * The JSON format: an object with `time`, `type` and `record` for each event, as subscribers of AWS's Telemetry API get
@@ -21,9 +20,9 @@ class JsonPlatformLog implements PlatformLog {
     this.#least = LEVELS.indexOf(least);
   }
 
-  initStart(spec: FunctionSpec, phase: 'init' | 'invoke', now: number): string {
+  initStart(spec: FunctionSpec, { phase, type }: InitStart, now: number): string {
     return this.#event('INFO', 'platform.initStart', now, () => ({
-      initializationType: INITIALIZATION,
+      initializationType: type,
       phase,
       runtimeVersion: runtimeVersion(spec.runtime),
       runtimeVersionArn: spec.runtimeVersionArn,
@@ -33,9 +32,9 @@ class JsonPlatformLog implements PlatformLog {
     }));
   }
 
-  initEnd({ durationMs, phase, status, errorType }: InitEnd, now: number): string {
+  initEnd({ durationMs, phase, type, status, errorType }: InitEnd, now: number): string {
     const level = status === 'success' ? 'DEBUG' : 'WARN';
-    const common = { initializationType: INITIALIZATION, phase, status, ...(errorType && { errorType }) };
+    const common = { initializationType: type, phase, status, ...(errorType && { errorType }) };
     return (
       this.#event(level, 'platform.initRuntimeDone', now, () => common) +
       this.#event(level, 'platform.initReport', now, () => ({
@@ -50,7 +49,7 @@ class JsonPlatformLog implements PlatformLog {
   }
 
   end(invocation: InvocationFacts, { durationMs, status, errorType }: Ending, now: number): string {
-    const { requestId, initMs, memoryMb, maxUsedMb, producedBytes, trace } = invocation;
+    const { requestId, initMs, initBilled, memoryMb, maxUsedMb, producedBytes, trace } = invocation;
     const succeeded = status === 'success';
     const outcome = { requestId, status, ...(errorType && { errorType }), ...tracing(trace) };
     return (
@@ -62,7 +61,7 @@ class JsonPlatformLog implements PlatformLog {
         ...outcome,
         metrics: {
           durationMs: rounded(durationMs),
-          billedDurationMs: billedMs(durationMs, initMs),
+          billedDurationMs: billedMs(durationMs, initBilled ? initMs : undefined),
           memorySizeMB: memoryMb,
           maxMemoryUsedMB: maxUsedMb,
           ...(initMs === undefined ? undefined : { initDurationMs: rounded(initMs) }),

@@ -8,6 +8,7 @@ const TRACE = 'Root=1-6566d2f0-0123456789abcdef01234567;Parent=0123456789abcdef;
 const facts: InvocationFacts = {
   requestId: 'R',
   initMs: undefined,
+  initBilled: false,
   memoryMb: 128,
   maxUsedMb: 40,
   producedBytes: 9,
@@ -25,6 +26,8 @@ const events = (text: string) =>
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Event);
+const init = { phase: 'init', type: 'on-demand' } as const;
+const inInvoke = { phase: 'invoke', type: 'on-demand' } as const;
 interface Event {
   time: string;
   type: string;
@@ -38,18 +41,18 @@ describe('the text format', () => {
 
   test('announces an environment with its runtime', () => {
     const line = 'INIT_START Runtime Version: nodejs:22.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0\n';
-    assert.equal(log.initStart(spec, 'init', NOW), line);
-    assert.equal(log.initStart(spec, 'invoke', NOW), '');
+    assert.equal(log.initStart(spec, init, NOW), line);
+    assert.equal(log.initStart(spec, inInvoke, NOW), '');
   });
 
   test('reports an init only where it failed', () => {
-    assert.equal(log.initEnd({ durationMs: 5, phase: 'init', status: 'success', errorType: undefined }, NOW), '');
+    assert.equal(log.initEnd({ ...init, durationMs: 5, status: 'success', errorType: undefined }, NOW), '');
     assert.equal(
-      log.initEnd({ durationMs: 10000, phase: 'init', status: 'timeout', errorType: undefined }, NOW),
+      log.initEnd({ ...init, durationMs: 10000, status: 'timeout', errorType: undefined }, NOW),
       'INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n',
     );
     assert.equal(
-      log.initEnd({ durationMs: 1.234, phase: 'invoke', status: 'error', errorType: 'Runtime.ExitError' }, NOW),
+      log.initEnd({ ...inInvoke, durationMs: 1.234, status: 'error', errorType: 'Runtime.ExitError' }, NOW),
       'INIT_REPORT Init Duration: 1.23 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n',
     );
   });
@@ -61,9 +64,15 @@ describe('the text format', () => {
     const ending = { durationMs: 2.01, status: 'success' } as const;
     assert.equal(report(ending), `${start}Billed Duration: 3 ms\t${middle}\n`);
     assert.equal(
-      report(ending, { initMs: 100.5 }),
+      report(ending, { initMs: 100.5, initBilled: true }),
       `${start}Billed Duration: 103 ms\t${middle}Init Duration: 100.50 ms\t\n`,
     );
+  });
+
+  // https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+  test('shows an init ahead of the invocation, but does not bill it with it', () => {
+    const line = report({ durationMs: 2.01, status: 'success' }, { initMs: 100.5 });
+    assert.match(line, /Billed Duration: 3 ms\t.*\tInit Duration: 100\.50 ms\t\n$/);
   });
 
   test('says how the platform ended an invocation, and nothing where the function failed by itself', () => {
@@ -92,7 +101,7 @@ describe('the JSON format', () => {
   const log = logOf('DEBUG');
 
   test('has the records of the Telemetry API', () => {
-    const [initStart] = events(log.initStart(spec, 'init', NOW));
+    const [initStart] = events(log.initStart(spec, init, NOW));
     assert.deepEqual(initStart, {
       time: '2026-11-26T03:30:00.000Z',
       type: 'platform.initStart',
@@ -111,7 +120,9 @@ describe('the JSON format', () => {
       version: '$LATEST',
       tracing: { type: 'X-Amzn-Trace-Id', value: TRACE },
     });
-    const [done, report] = events(log.end({ ...facts, initMs: 7.5 }, { durationMs: 1.23456, status: 'success' }, NOW));
+    const [done, report] = events(
+      log.end({ ...facts, initMs: 7.5, initBilled: true }, { durationMs: 1.23456, status: 'success' }, NOW),
+    );
     assert.deepEqual(done, {
       time: '2026-11-26T03:30:00.000Z',
       type: 'platform.runtimeDone',
@@ -123,9 +134,9 @@ describe('the JSON format', () => {
       status: 'success',
       metrics: { durationMs: 1.235, billedDurationMs: 9, memorySizeMB: 128, maxMemoryUsedMB: 40, initDurationMs: 7.5 },
     });
-    const init = { durationMs: 10, phase: 'init', status: 'error', errorType: 'E' } as const;
+    const failed = { ...init, durationMs: 10, status: 'error', errorType: 'E' } as const;
     assert.deepEqual(
-      events(log.initEnd(init, NOW)).map(({ type, record }) => [type, record]),
+      events(log.initEnd(failed, NOW)).map(({ type, record }) => [type, record]),
       [
         [
           'platform.initRuntimeDone',
@@ -145,6 +156,17 @@ describe('the JSON format', () => {
     );
   });
 
+  test('says what the environment was initialised for', () => {
+    const type = 'provisioned-concurrency';
+    const text =
+      log.initStart(spec, { phase: 'init', type }, NOW) +
+      log.initEnd({ phase: 'init', type, durationMs: 10, status: 'success', errorType: undefined }, NOW);
+    assert.deepEqual(
+      events(text).map(({ record }) => record['initializationType']),
+      [type, type, type],
+    );
+  });
+
   test('puts what failed and why into the record', () => {
     for (const ending of [
       { durationMs: 1, status: 'error', errorType: 'Runtime.ExitError', verdict: 'Runtime exited' },
@@ -161,12 +183,12 @@ describe('the JSON format', () => {
   test('leaves out what is below the system log level', () => {
     const success = { durationMs: 1, status: 'success' } as const;
     const failure = { durationMs: 1, status: 'error' } as const;
-    const goodInit = { durationMs: 1, phase: 'init', status: 'success', errorType: undefined } as const;
+    const goodInit = { ...init, durationMs: 1, status: 'success', errorType: undefined } as const;
     const badInit = { ...goodInit, status: 'timeout' } as const;
     const types = (level: 'DEBUG' | 'INFO' | 'WARN', ok: boolean) => {
       const of = logOf(level);
       const text =
-        of.initStart(spec, 'init', NOW) +
+        of.initStart(spec, init, NOW) +
         of.initEnd(ok ? goodInit : badInit, NOW) +
         of.start('R', '1', undefined, NOW) +
         of.end(facts, ok ? success : failure, NOW);

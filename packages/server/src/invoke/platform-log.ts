@@ -1,4 +1,5 @@
 import type { FunctionSpec } from '@hearth/protocol';
+import type { InitializationType } from '../placement/keeper.ts';
 import { jsonPlatformLog } from './platform-json.ts';
 import { textPlatformLog } from './platform-text.ts';
 
@@ -15,8 +16,10 @@ export interface Ending {
 /** What else its log tells of it. */
 export interface InvocationFacts {
   readonly requestId: string;
-  /** Of an init that went before the invocation; undefined where there was none. */
+  /** Of an init that went before the invocation, and that no other has reported; undefined where there was none. */
   readonly initMs: number | undefined;
+  /** Whether the invocation waited for it. */
+  readonly initBilled: boolean;
   readonly memoryMb: number;
   readonly maxUsedMb: number;
   /** Bytes of the response. */
@@ -25,10 +28,15 @@ export interface InvocationFacts {
   readonly trace: string | undefined;
 }
 
-/** How an init ended, in its own phase or inside an invocation. */
-export interface InitEnd {
-  readonly durationMs: number;
+/** When an init takes place: in its own phase or inside an invocation; because of one, or ahead of all. */
+export interface InitStart {
   readonly phase: 'init' | 'invoke';
+  readonly type: InitializationType;
+}
+
+/** How it ended. */
+export interface InitEnd extends InitStart {
+  readonly durationMs: number;
   readonly status: 'success' | 'error' | 'timeout';
   readonly errorType: string | undefined;
 }
@@ -42,7 +50,7 @@ export interface InitEnd {
  */
 export interface PlatformLog {
   /** A sandbox begins to load the function. */
-  initStart(spec: FunctionSpec, phase: 'init' | 'invoke', now: number): string;
+  initStart(spec: FunctionSpec, init: InitStart, now: number): string;
   initEnd(init: InitEnd, now: number): string;
   start(requestId: string, version: string, trace: string | undefined, now: number): string;
   end(invocation: InvocationFacts, ending: Ending, now: number): string;

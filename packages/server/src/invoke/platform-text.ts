@@ -4,7 +4,7 @@ import { traceFields } from './trace.ts';
 
 /** The plain-text format: INIT_START, START, END and REPORT. */
 export const textPlatformLog: PlatformLog = {
-  initStart(spec, phase) {
+  initStart(spec, { phase }) {
     // An init inside an invocation goes on in the environment of the one before: AWS announces none.
     if (phase === 'invoke') return '';
     const arn = spec.runtimeVersionArn === undefined ? '' : `\tRuntime Version ARN: ${spec.runtimeVersionArn}`;
@@ -21,14 +21,14 @@ export const textPlatformLog: PlatformLog = {
   },
 
   end(
-    { requestId, memoryMb, maxUsedMb, initMs, trace }: InvocationFacts,
+    { requestId, memoryMb, maxUsedMb, initMs, initBilled, trace }: InvocationFacts,
     { durationMs, status, errorType, verdict }: Ending,
     now,
   ) {
     const init = initMs === undefined ? '' : `Init Duration: ${initMs.toFixed(2)} ms\t`;
     const ended =
       `END RequestId: ${requestId}\nREPORT RequestId: ${requestId}\tDuration: ${durationMs.toFixed(2)} ms\t` +
-      `Billed Duration: ${billedMs(durationMs, initMs)} ms\tMemory Size: ${memoryMb} MB\t` +
+      `Billed Duration: ${billedMs(durationMs, initBilled ? initMs : undefined)} ms\tMemory Size: ${memoryMb} MB\t` +
       `Max Memory Used: ${maxUsedMb} MB\t${init}`;
     if (verdict === undefined) return `${ended}\n${xrayLine(trace)}`;
     const report = `${ended}${statusText(status, errorType)}\n${xrayLine(trace)}`;

@@ -114,6 +114,11 @@ export class Router implements ExecutionHost, Disposable {
     this.#concurrency.reserve(spec, count);
   }
 
+  /** So much is provisioned of a published version from now on. */
+  provision(spec: FunctionSpec, count: number): void {
+    this.#concurrency.provision(spec, count);
+  }
+
   /** The function is deleted. */
   forget(spec: FunctionIdentity): void {
     this.#concurrency.forget(spec);

@@ -64,6 +64,9 @@ export class ActivePool implements AsyncDisposable {
     for (const sandbox of instance.sandboxes.values()) {
       if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
       else sandbox.lastReason ??= `its instance ends: ${reason}`;
+      const { keeper } = sandbox;
+      sandbox.keeper = undefined;
+      keeper?.lost(sandbox);
     }
     this.endIfQuiet(instance);
   }

@@ -6,13 +6,14 @@ import type { Sandbox } from './sandbox.ts';
 const EVERY_MS = 10;
 
 /**
- * Ends the idle sandboxes of versions that are no more (row V11), one after the other: many at once would take the processors from what runs,
+ * Ends the idle sandboxes of versions that are no more (row V11), and others that nobody wants, one after the other: many at once would take the processors from what runs,
  * just when traffic has moved to new sandboxes. Until their turn comes they are frozen, and count with what they use.
  */
 export class Drain implements Disposable {
   readonly #clock: Clock;
   readonly #end: (sandbox: Sandbox) => void;
   readonly #pools = new Set<FunctionPool>();
+  readonly #sandboxes = new Set<Sandbox>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, end: (sandbox: Sandbox) => void) {
@@ -25,21 +26,35 @@ export class Drain implements Disposable {
     if (this.#timer === undefined) this.#step();
   }
 
+  /** This one alone; not if it executes when its turn comes. */
+  addSandbox(sandbox: Sandbox): void {
+    this.#sandboxes.add(sandbox);
+    if (this.#timer === undefined) this.#step();
+  }
+
   [Symbol.dispose](): void {
     this.#timer?.cancel();
     this.#pools.clear();
+    this.#sandboxes.clear();
   }
 
   readonly #step = (): void => {
     this.#timer = undefined;
-    for (const pool of this.#pools) {
-      if (pool.top === undefined) {
-        this.#pools.delete(pool);
-        continue;
-      }
-      this.#end(pool.top);
-      this.#timer = this.#clock.setTimer(EVERY_MS, this.#step);
-      return;
-    }
+    const sandbox = this.#next();
+    if (sandbox === undefined) return;
+    this.#end(sandbox);
+    this.#timer = this.#clock.setTimer(EVERY_MS, this.#step);
   };
+
+  #next(): Sandbox | undefined {
+    for (const sandbox of this.#sandboxes) {
+      this.#sandboxes.delete(sandbox);
+      if (sandbox.state === 'idle') return sandbox;
+    }
+    for (const pool of this.#pools) {
+      if (pool.top !== undefined) return pool.top;
+      this.#pools.delete(pool);
+    }
+    return undefined;
+  }
 }

@@ -37,7 +37,9 @@ export class Endings implements Disposable {
     this.#options = options;
     const { clock, active } = options;
     this.#renewal = new Renewal(clock, options.renewAfterMs, (sandbox) => this.#onOutdated(sandbox));
-    this.#drain = new Drain(clock, (sandbox) => this.destroy(sandbox, 'its function has changed'));
+    this.#drain = new Drain(clock, (sandbox) =>
+      this.destroy(sandbox, sandbox.lastReason ?? 'its function has changed'),
+    );
     this.#queue = new DeadlineQueue(clock, END_TIMEOUT_MS, (due) => {
       const sandbox = due as Sandbox;
       active.giveUp(sandbox.instance, `sandbox ${sandbox.id} could not be ended`);
@@ -53,6 +55,13 @@ export class Endings implements Disposable {
   drain(pool: FunctionPool): void {
     pool.retired = true;
     this.#drain.add(pool);
+  }
+
+  /** See {@link WorkerManager.letGo}. */
+  letGo(sandbox: Sandbox, reason: string): void {
+    sandbox.keeper = undefined;
+    sandbox.lastReason ??= reason;
+    if (sandbox.state === 'idle') this.#drain.addSandbox(sandbox);
   }
 
   /** See {@link WorkerManager.destroy}. */
@@ -83,10 +92,12 @@ export class Endings implements Disposable {
     instance.remove(sandbox);
     instance.connections.delete(sandbox.connection);
     pool.sandboxes.delete(sandbox);
-    const { holder } = sandbox;
+    const { holder, keeper } = sandbox;
     sandbox.holder = undefined;
     holder?.onLost(withSignal(loss, sandbox.announced));
     sandbox.log?.close();
+    sandbox.keeper = undefined;
+    keeper?.lost(sandbox);
     this.#options.onGone(sandbox, loss);
   }
 
@@ -102,6 +113,7 @@ export class Endings implements Disposable {
   }
 
   #onOutdated(sandbox: Sandbox): void {
+    if (sandbox.keeper !== undefined) return sandbox.keeper.outdated(sandbox);
     if (sandbox.state === 'idle') return this.destroy(sandbox, RENEWED);
     sandbox.lastReason ??= RENEWED;
   }

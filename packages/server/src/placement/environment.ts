@@ -1,5 +1,6 @@
 import { constantEnvironment, defaultEnvironment } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
+import type { InitializationType } from './keeper.ts';
 import type { SessionCredentials } from './ports.ts';
 
 /** Where the agent relays to Hearth's own API, seen from inside a sandbox. */
@@ -17,6 +18,7 @@ export function sandboxEnvironment(
   logStream: string,
   credentials: SessionCredentials,
   endpointVariables: readonly string[],
+  initializationType: InitializationType,
 ): Record<string, string> {
   const own = spec.environment;
   // A function that names an endpoint itself means it, for all services or for one.
@@ -26,6 +28,7 @@ export function sandboxEnvironment(
     ...Object.fromEntries(calledBack.map((variable) => [variable, RELAY_ENDPOINT])),
     ...own,
     ...constantEnvironment(spec.runtime),
+    AWS_LAMBDA_INITIALIZATION_TYPE: initializationType,
     _HANDLER: spec.handler,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,

@@ -17,6 +17,7 @@ const NOTHING: Eviction = { sandboxes: [] };
  * to; a memory that is being given back is waited for, not paid for twice. If that can't help, the instance that was
  * used longest ago, of those that execute nothing, goes as a whole, so that one can be made in its place. Runs only
  * when a request waits and nothing boots, so it may look at every instance; at the sandboxes of those only that could help.
+ * What is kept stays.
  */
 export function roomByEviction(
   spec: FunctionSpec,
@@ -38,7 +39,7 @@ export function roomByEviction(
   for (const instance of all) {
     // One is on its way out already: its memory will do.
     if (instance.givenUp) return NOTHING;
-    if (instance.busyMb > 0) continue;
+    if (instance.busyMb > 0 || instance.kept > 0) continue;
     if (oldest === undefined || instance.lastUsedAt < oldest.lastUsedAt) oldest = instance;
   }
   return oldest === undefined ? NOTHING : { sandboxes: [], instance: oldest };
@@ -52,7 +53,7 @@ function victimsOn(instance: ManagedInstance, neededMb: number): Sandbox[] | und
   let slots = instance.instance.maxSandboxes - instance.sandboxes.size;
   const idle: Sandbox[] = [];
   for (const sandbox of instance.sandboxes.values()) {
-    if (sandbox.state === 'idle') idle.push(sandbox);
+    if (sandbox.state === 'idle' && sandbox.keeper === undefined) idle.push(sandbox);
     else if (sandbox.ending) slots++;
   }
   idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt);

@@ -43,6 +43,8 @@ export class FunctionPool {
   /** Invocations that have ended. */
   ended = 0;
   #top: Sandbox | undefined;
+  /** Of the idle ones that are kept, the one to be taken last; all that are above it are kept, or were when they became idle. */
+  #lowestKept: Sandbox | undefined;
   #observed = 0;
   /** How long an invocation takes when nothing is in its way: ms. */
   #serviceMs = Infinity;
@@ -75,7 +77,13 @@ export class FunctionPool {
     return this.#computed >= STEADY_COUNT;
   }
 
-  /** The idle sandbox that was used last. */
+  /** The request that has waited longest, of those that take any sandbox. */
+  get taker(): PlacementRequest | undefined {
+    for (const request of this.waiting) if (request.wish.keeper === undefined) return request;
+    return undefined;
+  }
+
+  /** The idle sandbox to be taken first: the one that was used last, of those that are kept if there are any. */
   get top(): Sandbox | undefined {
     return this.#top;
   }
@@ -139,14 +147,20 @@ export class FunctionPool {
   }
 
   push(sandbox: Sandbox): void {
-    sandbox.below = this.#top;
-    sandbox.above = undefined;
-    if (this.#top !== undefined) this.#top.above = sandbox;
-    this.#top = sandbox;
+    // The others below those that are kept: so the surplus grows old.
+    const above = sandbox.keeper === undefined ? this.#lowestKept : undefined;
+    const below = above === undefined ? this.#top : above.below;
+    sandbox.above = above;
+    sandbox.below = below;
+    if (above === undefined) this.#top = sandbox;
+    else above.below = sandbox;
+    if (below !== undefined) below.above = sandbox;
+    if (sandbox.keeper !== undefined) this.#lowestKept ??= sandbox;
   }
 
   /** Takes an idle sandbox out of the stack, wherever in it it is. */
   take(sandbox: Sandbox): void {
+    if (this.#lowestKept === sandbox) this.#lowestKept = sandbox.above;
     if (sandbox.above !== undefined) sandbox.above.below = sandbox.below;
     else if (this.#top === sandbox) this.#top = sandbox.below;
     if (sandbox.below !== undefined) sandbox.below.above = sandbox.above;

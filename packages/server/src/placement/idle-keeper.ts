@@ -110,7 +110,7 @@ export class IdleKeeper implements Disposable {
   #settle(sandbox: Sandbox): void {
     const { instance } = sandbox.instance;
     const now = this.#options.clock.now();
-    this.#expiryQueue.add(sandbox, now);
+    if (sandbox.keeper === undefined) this.#expiryQueue.add(sandbox, now);
     if (instance.freezer === undefined) {
       instance.send({ type: 'measure', sandboxes: [sandbox.id] });
       return;
@@ -126,6 +126,7 @@ export class IdleKeeper implements Disposable {
   }
 
   #shrink(sandbox: Sandbox): void {
+    if (sandbox.keeper !== undefined) return;
     const needed = Math.max(1, Math.min(sandbox.spec.memoryMb, sandbox.usedMb));
     const surplus = sandbox.committedMb - needed;
     if (surplus <= 0) return;

@@ -69,11 +69,12 @@ export class Initialiser {
     this.#waiting.get(sandbox)?.({ kind: 'failed', durationMs: this.#clock.now() - sandbox.initStartedAt, document });
   }
 
-  #messageFor({ spec, logStream }: Sandbox): InitMessage {
+  #messageFor({ spec, logStream, keeper }: Sandbox): InitMessage {
+    const type = keeper?.initializationType ?? 'on-demand';
     return {
       runtime: spec.runtime,
       handler: spec.handler,
-      environment: sandboxEnvironment(spec, logStream, this.#credentialsFor(spec), this.#endpointVariables),
+      environment: sandboxEnvironment(spec, logStream, this.#credentialsFor(spec), this.#endpointVariables, type),
       functionName: spec.functionName,
       version: spec.version,
       memoryMb: spec.memoryMb,

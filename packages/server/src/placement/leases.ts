@@ -72,10 +72,10 @@ export class Leases {
     sandbox.lease = NO_LEASE;
     const { pool } = sandbox;
     if (sandbox.lastReason !== undefined) return this.#options.onUnwanted(sandbox, sandbox.lastReason);
-    if (this.keepsOthersWaiting(pool)) {
+    if (sandbox.keeper === undefined && this.keepsOthersWaiting(pool)) {
       return this.#options.onEvicted(sandbox, 'a request of another function has waited for too long');
     }
-    const request = pool.waiting.values().next().value;
+    const request = pool.taker;
     if (request !== undefined) {
       this.#waiting.leave(request);
       sandbox.grant();

@@ -30,6 +30,8 @@ export class ManagedInstance extends Deadline implements Roomy {
   releasingMb = 0;
   /** Of what is committed, what sandboxes hold that execute or are on their way to it; 0 where nothing runs. */
   busyMb = 0;
+  /** Sandboxes that somebody keeps. */
+  kept = 0;
   /** Its end has been ordered. */
   givenUp = false;
   roomBucket = -1;

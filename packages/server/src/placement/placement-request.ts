@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import type { FunctionPool } from './function-pool.ts';
+import type { Keeper } from './keeper.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
@@ -11,6 +12,8 @@ export interface PlacementWish {
   readonly beside?: ManagedInstance;
   /** A new sandbox, not an idle one, on an instance that the account has: none is taken for it, nor is it waited for. */
   readonly onActive?: true;
+  /** A new sandbox, not an idle one, nor one that another request has done with: whoever has it kept from its beginning. */
+  readonly keeper?: Keeper;
 }
 
 const NO_WISH: PlacementWish = {};
@@ -56,6 +59,6 @@ export class PlacementRequest extends Deadline {
 
   /** Whether only a new sandbox will do. */
   get wantsNew(): boolean {
-    return this.wish.beside !== undefined || this.wish.onActive === true;
+    return this.wish.beside !== undefined || this.wish.onActive === true || this.wish.keeper !== undefined;
   }
 }

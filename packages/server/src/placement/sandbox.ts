@@ -10,6 +10,7 @@ import type {
 import type { SafeSandbox } from '../instances/safe-sandbox.ts';
 import { Deadline } from './deadline-queue.ts';
 import type { FunctionPool } from './function-pool.ts';
+import type { Keeper } from './keeper.ts';
 import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { LogWriter } from './ports.ts';
@@ -133,10 +134,13 @@ export class Sandbox extends Deadline {
   busyIndex = 0;
   /** Requests that have been sent to it ahead, in the order in which they begin. */
   readonly ahead: PatientRequest[] = [];
+  /** Of an init ahead of any invocation, until one has reported it: ms. */
+  initMs: number | undefined;
   /** The number of its lease, of all that it has had; {@link NO_LEASE} while nobody has one. */
   lease = NO_LEASE;
   /** Whoever has that lease and wants to know. */
   holder: SandboxHolder | undefined;
+  #keeper: Keeper | undefined;
   #leases = 0;
   #state: SandboxState = 'starting';
 
@@ -162,6 +166,16 @@ export class Sandbox extends Deadline {
 
   get state(): SandboxState {
     return this.#state;
+  }
+
+  /** Whoever has it kept, whether it is used or not. */
+  get keeper(): Keeper | undefined {
+    return this.#keeper;
+  }
+
+  set keeper(keeper: Keeper | undefined) {
+    this.instance.kept += Number(keeper !== undefined) - Number(this.#keeper !== undefined);
+    this.#keeper = keeper;
   }
 
   /** Somebody has it alone from now on. */

@@ -56,6 +56,7 @@ export class Starter implements Disposable {
     const { instance, step, reason } = rung;
     const sandbox = new Sandbox(`s-${randomHex(6)}`, request.spec, request.pool, instance, step, reason);
     if (step === 'boot') sandbox.bootMs = instance.instance.readyAt - instance.instance.begunAt;
+    sandbox.keeper = request.wish.keeper;
     instance.queue?.remove(instance);
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);

@@ -28,7 +28,8 @@ export function surplus(
     usedMb += recent;
     capacityMb += instance.capacityMb;
     count++;
-    if (recent >= leastMb) continue;
+    // What is kept would have to be made elsewhere first, and nothing is gained where it is.
+    if (recent >= leastMb || instance.kept > 0) continue;
     least = instance;
     leastMb = recent;
   }
@@ -41,7 +42,7 @@ function recentMb({ sandboxes }: ManagedInstance, now: number): number {
   let mb = 0;
   for (const sandbox of sandboxes.values()) {
     const recent = sandbox.state === 'idle' && now - sandbox.lastUsedAt < RECENT_MS;
-    if (sandbox.busy || recent) mb += sandbox.spec.memoryMb;
+    if (sandbox.busy || recent || sandbox.keeper !== undefined) mb += sandbox.spec.memoryMb;
   }
   return mb;
 }

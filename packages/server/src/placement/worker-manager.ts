@@ -275,6 +275,11 @@ export class WorkerManager implements AsyncDisposable {
     this.#endings.destroy(sandbox, reason);
   }
 
+  /** Nobody keeps this sandbox any more: it ends soon, or when it has done what it executes. `reason` in words. */
+  letGo(sandbox: Sandbox, reason: string): void {
+    this.#endings.letGo(sandbox, reason);
+  }
+
   /** Brings up to date what is known of a sandbox's memory, unless that was done a moment ago. */
   measure(sandbox: Sandbox, now: number): void {
     if (sandbox.ending) return;

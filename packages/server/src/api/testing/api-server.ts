@@ -14,7 +14,7 @@ import { OperatorToken } from '../../auth/operator-token.ts';
 import { Sessions } from '../../auth/sessions.ts';
 import { SignedAuthenticator } from '../../auth/signed.ts';
 import { Functions } from '../../functions/functions.ts';
-import type { Rollout } from '../../functions/ports.ts';
+import type { ProvisionedState, Rollout } from '../../functions/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
@@ -60,6 +60,8 @@ export class ApiServer implements AsyncDisposable {
   /** Where functions would log. */
   readonly store: LogStore;
   readonly accounts: Accounts;
+  /** How far what keeps sandboxes has got, by version. */
+  readonly provisioned: Map<string, ProvisionedState>;
   readonly url: string;
   /** What was logged as Hearth's own failure. */
   readonly failures: unknown[] = [];
@@ -83,11 +85,13 @@ export class ApiServer implements AsyncDisposable {
     functions: Functions,
     store: LogStore,
     accounts: Accounts,
+    provisioned: Map<string, ProvisionedState>,
     signed: boolean,
     stack: AsyncDisposableStack,
   ) {
     this.server = server;
     this.accounts = accounts;
+    this.provisioned = provisioned;
     this.functions = functions;
     this.store = store;
     this.#stack = stack;
@@ -152,6 +156,7 @@ export class ApiServer implements AsyncDisposable {
       directory = made;
     }
     const metadata = stack.use(await SqliteMetadataStore.open(join(directory, 'functions.db')));
+    const provisioned = new Map<string, ProvisionedState>();
     const functions = stack.use(
       await Functions.open({
         metadata,
@@ -160,6 +165,7 @@ export class ApiServer implements AsyncDisposable {
         runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
         architectures: ['x86_64'],
         concurrency: () => concurrency,
+        provisioner: { state: ({ version }) => provisioned.get(version) ?? { ready: 0, failure: undefined } },
         now: Date.now,
         ...(rollout === undefined ? {} : { rollout }),
         schedule: (milliseconds, callback) => {
@@ -189,7 +195,7 @@ export class ApiServer implements AsyncDisposable {
         server.close(resolve);
       });
     });
-    return new ApiServer(maxBodyBytes, server, functions, store, accounts, auth === 'sigv4', stack.move());
+    return new ApiServer(maxBodyBytes, server, functions, store, accounts, provisioned, auth === 'sigv4', stack.move());
   }
 
   /** An SDK client as a user has it. */

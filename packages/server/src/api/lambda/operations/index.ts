@@ -3,33 +3,37 @@ import type { Context } from './operation.ts';
 import { addLayerVersionPermission } from './add-layer-version-permission.ts';
 import { addPermission } from './add-permission.ts';
 import { createAlias } from './create-alias.ts';
-import { createFunction } from './create-function.ts';
 import { createFunctionUrlConfig } from './create-function-url-config.ts';
+import { createFunction } from './create-function.ts';
 import { deleteAlias } from './delete-alias.ts';
-import { deleteFunction } from './delete-function.ts';
 import { deleteFunctionConcurrency } from './delete-function-concurrency.ts';
 import { deleteFunctionUrlConfig } from './delete-function-url-config.ts';
+import { deleteFunction } from './delete-function.ts';
 import { deleteLayerVersion } from './delete-layer-version.ts';
+import { deleteProvisionedConcurrencyConfig } from './delete-provisioned-concurrency-config.ts';
 import { getAccountSettings } from './get-account-settings.ts';
 import { getAlias } from './get-alias.ts';
-import { getFunction } from './get-function.ts';
 import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
 import { getFunctionUrlConfig } from './get-function-url-config.ts';
-import { getLayerVersion } from './get-layer-version.ts';
+import { getFunction } from './get-function.ts';
 import { getLayerVersionByArn } from './get-layer-version-by-arn.ts';
 import { getLayerVersionPolicy } from './get-layer-version-policy.ts';
+import { getLayerVersion } from './get-layer-version.ts';
 import { getPolicy } from './get-policy.ts';
+import { getProvisionedConcurrencyConfig } from './get-provisioned-concurrency-config.ts';
 import { listAliases } from './list-aliases.ts';
 import { listFunctionUrlConfigs } from './list-function-url-configs.ts';
 import { listFunctions } from './list-functions.ts';
 import { listLayerVersions } from './list-layer-versions.ts';
 import { listLayers } from './list-layers.ts';
+import { listProvisionedConcurrencyConfigs } from './list-provisioned-concurrency-configs.ts';
 import { listTags } from './list-tags.ts';
 import { listVersionsByFunction } from './list-versions-by-function.ts';
 import { publishLayerVersion } from './publish-layer-version.ts';
 import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
+import { putProvisionedConcurrencyConfig } from './put-provisioned-concurrency-config.ts';
 import { removeLayerVersionPermission } from './remove-layer-version-permission.ts';
 import { removePermission } from './remove-permission.ts';
 import { tagResource } from './tag-resource.ts';
@@ -51,6 +55,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['DeleteFunctionConcurrency', deleteFunctionConcurrency],
   ['DeleteFunctionUrlConfig', deleteFunctionUrlConfig],
   ['DeleteLayerVersion', deleteLayerVersion],
+  ['DeleteProvisionedConcurrencyConfig', deleteProvisionedConcurrencyConfig],
   ['GetAccountSettings', getAccountSettings],
   ['GetAlias', getAlias],
   ['GetFunction', getFunction],
@@ -61,16 +66,19 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['GetLayerVersionByArn', getLayerVersionByArn],
   ['GetLayerVersionPolicy', getLayerVersionPolicy],
   ['GetPolicy', getPolicy],
+  ['GetProvisionedConcurrencyConfig', getProvisionedConcurrencyConfig],
   ['ListAliases', listAliases],
   ['ListFunctionUrlConfigs', listFunctionUrlConfigs],
   ['ListFunctions', listFunctions],
   ['ListLayerVersions', listLayerVersions],
   ['ListLayers', listLayers],
+  ['ListProvisionedConcurrencyConfigs', listProvisionedConcurrencyConfigs],
   ['ListTags', listTags],
   ['ListVersionsByFunction', listVersionsByFunction],
   ['PublishLayerVersion', publishLayerVersion],
   ['PublishVersion', publishVersion],
   ['PutFunctionConcurrency', putFunctionConcurrency],
+  ['PutProvisionedConcurrencyConfig', putProvisionedConcurrencyConfig],
   ['RemoveLayerVersionPermission', removeLayerVersionPermission],
   ['RemovePermission', removePermission],
   ['TagResource', tagResource],
