@@ -118,7 +118,7 @@ test('a limit that is reached is named with its numbers (D15)', async () => {
   const more = await send(t, t.spec());
   assert.equal(
     more.record.error,
-    'the account has 2 invocations under way in this region; its limit is 2, of which 1 are reserved for other functions',
+    'the account has 2 invocations under way in this region; its limit is 2, of which 1 are reserved for other functions or provisioned',
   );
   await assert.rejects(more.outcome, { code: 'TooManyRequestsException' });
   end();
