@@ -7,6 +7,7 @@ import { dirname, basename, join } from 'node:path';
 import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/linux';
 import { type AgentConfig, BUILT_IN_RUNTIME, type ToAgent } from '@hearth/protocol';
 import { CodeCache } from './code-cache/cache.ts';
+import { examine } from './health.ts';
 import { Link } from './link/link.ts';
 import { rehearse } from './rehearsal.ts';
 import { Relay } from './relay/relay.ts';
@@ -89,9 +90,16 @@ function handle(message: ToAgent): void {
       return slots.volumesCame(message.slots);
     case 'measure':
       return link.send({ type: 'usage', sandboxes: sandboxes.usage(message.sandboxes) });
+    case 'check':
+      return void answerCheck(message.check);
     default:
       throw new Error(`unknown message ${JSON.stringify(message)}`);
   }
+}
+
+async function answerCheck(check: number): Promise<void> {
+  const problems = await examine({ disk: config.disk, fork: () => sandboxes.proveFork() });
+  link.send({ type: 'health', check, problems });
 }
 
 function warn(message: string): void {

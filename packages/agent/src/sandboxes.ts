@@ -173,6 +173,12 @@ export class Sandboxes {
     });
   }
 
+  /** Forks a sandbox and ends it, to see that it can. Not while all slots are in use: then there is nothing to fork. */
+  async proveFork(): Promise<void> {
+    if (this.#slots.areUsedUp) return;
+    this.#kill(await this.#make({ runtime: BUILT_IN_RUNTIME, volumeMb: DEFAULT_VOLUME_MB, spare: true }));
+  }
+
   /** The zygote says that a sandbox's first process has ended. */
   died(connection: string, end: SandboxEnd): void {
     const sandbox = this.#all.get(connection);

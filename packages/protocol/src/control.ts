@@ -28,7 +28,9 @@ export type ToAgent =
   /** Volumes asked for by `want-volumes` are there, at these slots' mount points. */
   | { type: 'volumes'; slots: number[] }
   /** Send `usage` for these sandboxes. */
-  | { type: 'measure'; sandboxes: string[] };
+  | { type: 'measure'; sandboxes: string[] }
+  /** Is all well? Answered by `health` with the same number. */
+  | { type: 'check'; check: number };
 
 /** Control messages on an agent's link, from the agent to the server. */
 export type FromAgent =
@@ -64,6 +66,8 @@ export type FromAgent =
     }
   /** Answer to `measure`. */
   | { type: 'usage'; sandboxes: { sandbox: string; usedBytes: number; maxBytes: number }[] }
+  /** Answer to `check`: what is wrong, each in words; none where a sandbox can be forked and the disk can be used. */
+  | { type: 'health'; check: number; problems: string[] }
   /** The agent wants code over this link, on stream `stream`; answered by chunks and `end`, or `error`. */
   | { type: 'fetch-code'; stream: number; sha256: string; account: string }
   /** The provider should make /tmp volumes for these slots. */

@@ -28,6 +28,7 @@ import { networkSettings } from './runtimes/npm.ts';
 import { Runtimes } from './runtimes/runtimes.ts';
 import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
+import { DemandFile } from './storage/filesystem/demand-file.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
 import { createLog, InvocationRecords, LogStore, Metrics, StoredLogs } from './telemetry/index.ts';
 
@@ -167,7 +168,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instanceMemoryMb: settings.instanceMemoryMb,
     instanceCpus: settings.instanceCpus,
     maxMemoryMb: settings.maxMemoryMb,
-    warmRuntimes: () => settings.runtimes.filter((runtime) => runtimes.has(runtime)),
+    warmRuntimes: settings.runtimes,
+    hasRuntime: (runtime) => runtimes.has(runtime),
+    warmSizesMb: settings.instanceSizesMb,
+    poolSizing: {
+      most: settings.maxWarmInstances,
+      refill: settings.refill,
+      busyRefill: settings.busyRefill,
+      busyDrawsPerMinute: settings.busyDrawsPerMinute,
+      busyRequestsPerSecond: settings.busyRequestsPerSecond,
+    },
+    healthCheckMs: settings.healthCheckMs,
+    history: new DemandFile(join(data, 'demand.json')),
     runtimeComing: (runtime) => runtimes.coming(runtime),
     spares: settings.spares,
     slots: settings.slots,

@@ -7,7 +7,7 @@ import { readSettings, SettingsError } from './settings.ts';
 
 const OPTIONS = { port: 0, host: '127.0.0.1', auth: 'dev' } as const;
 /** Their defaults are the machine's, which the page says in words. */
-const OF_THE_MACHINE = new Set(['pollMs', 'instanceMemoryMb', 'maxMemoryMb', 'instanceCpus']);
+const OF_THE_MACHINE = new Set(['pollMs', 'instanceMemoryMb', 'instanceSizesMb', 'maxMemoryMb', 'instanceCpus']);
 
 /** Settings as a file with this text gives them. */
 function fromFile(text: string, environment: NodeJS.ProcessEnv = {}, instances?: number) {
@@ -48,6 +48,8 @@ test('what cannot be used is refused by name, with the cure', () => {
     ['{"runtimes": "nodejs22.x"}', /runtimes is "nodejs22.x"/],
     ['{"runtimes": ["nodejs20.x"]}', /runtimes is \["nodejs20.x"\]/],
     ['{"instanceCpus": 0}', /instanceCpus is 0/],
+    ['{"instanceSizesMb": [64]}', /instanceSizesMb is \[64\]/],
+    ['{"refill": 0}', /refill is 0/],
     ['{"spare": 4}', /unknown setting spare/],
     ['{"sandboxIdleMs": 10, "instanceIdleMs": 5}', /instanceIdleMs is less/],
     ['[]', /holds no JSON object/],

@@ -20,17 +20,29 @@ export interface ServerOptions {
 }
 
 export interface Settings {
-  /** Instances kept warm for whoever comes first. */
+  /** Instances kept warm for whoever comes first, at least. */
   instances: number;
+  /** And at most: the number follows the traffic. */
+  maxWarmInstances: number;
+  /** Instances added to those for each one that is taken. */
+  refill: number;
+  /** The same while it is busy. */
+  busyRefill: number;
+  /** It is busy from so many instances taken in a minute on ... */
+  busyDrawsPerMinute: number;
+  /** ... or so many requests in a second. */
+  busyRequestsPerSecond: number;
   /** Hard limit of one instance: MB. A limit is no reservation; a warm instance uses about 60 MB. */
   instanceMemoryMb: number;
+  /** Sizes of the instances that are kept warm: MB; `instanceMemoryMb` unless told otherwise. */
+  instanceSizesMb: number[];
   /** What the limits of all instances may add up to: MB. */
   maxMemoryMb: number;
   /** Processors of one instance. */
   instanceCpus: number;
   /**
-   * Whose zygotes each instance boots with; the built-in one's comes with every instance. Another's is started in an instance when
-   * a function wants it, which costs that function's first sandboxes a start anew.
+   * For which runtimes instances are kept warm, each with its runtime's zygote; the built-in one's comes with every instance. Another's is
+   * started in an instance when a function wants it, which costs that function's first sandboxes a start anew.
    */
   runtimes: RuntimeId[];
   /** Sandboxes of the built-in runtime forked ahead of demand in each instance. */
@@ -39,6 +51,8 @@ export interface Settings {
   slots: number;
   /** Sandboxes in one instance at most, idle ones included. */
   maxSandboxes: number;
+  /** Between two checks of the health of an instance: ms; longer while all are well. 0 for none. */
+  healthCheckMs: number;
   /** An idle sandbox is destroyed after this: ms. */
   sandboxIdleMs: number;
   /** An active instance without a sandbox is ended after this: ms; more than `sandboxIdleMs` (row Z3). */
@@ -76,10 +90,14 @@ export interface Settings {
 }
 
 const MINUTE = 60_000;
+/** What agent, zygotes and spares use, and the smallest function. */
+const LEAST_INSTANCE_MB = 320;
 
 /** What a setting must have at least, where that is not 0. */
 const LEAST: Readonly<Record<string, number>> = {
   instanceCpus: 0.1,
+  refill: 1,
+  busyRefill: 1,
   maxConnections: 10,
   headersTimeoutMs: 1000,
   requestTimeoutMs: 1000,
@@ -96,13 +114,21 @@ function defaults(): Settings {
   const machineMb = Math.floor(totalmem() / 1024 / 1024);
   return {
     instances: 2,
+    maxWarmInstances: 8,
+    refill: 1,
+    busyRefill: 2,
+    busyDrawsPerMinute: 6,
+    busyRequestsPerSecond: 200,
     instanceMemoryMb: Math.max(1024, Math.floor(machineMb / 3)),
+    // The size above, once that is known.
+    instanceSizesMb: [],
     maxMemoryMb: Math.max(8192, 4 * machineMb),
     instanceCpus: availableParallelism(),
     runtimes: [BUILT_IN_RUNTIME],
     spares: 8,
     slots: 64,
     maxSandboxes: 1000,
+    healthCheckMs: 5 * MINUTE,
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
     scaleInBelow: 0.5,
@@ -134,11 +160,14 @@ export class SettingsError extends Error {
 
 /** @throws SettingsError that names what is wrong and what would be right. */
 export function readSettings(options: ServerOptions, environment: NodeJS.ProcessEnv): Settings {
-  const settings = { ...defaults(), ...(options.config === undefined ? {} : readFile(options.config)) };
+  const given = options.config === undefined ? {} : readFile(options.config);
+  const settings = { ...defaults(), ...given };
+  if (given.instanceSizesMb === undefined) settings.instanceSizesMb = [settings.instanceMemoryMb];
   if (environment['HEARTH_SPARES'] !== undefined) settings.spares = Number(environment['HEARTH_SPARES']);
   if (options.instances !== undefined) settings.instances = options.instances;
-  const { runtimes, ...numbers } = settings;
+  const { runtimes, instanceSizesMb, ...numbers } = settings;
   checkRuntimes(runtimes);
+  checkSizes(instanceSizesMb);
   for (const [name, value] of Object.entries(numbers)) {
     const least = LEAST[name] ?? 0;
     if (!Number.isFinite(value) || value < least) {
@@ -158,6 +187,15 @@ function checkRuntimes(runtimes: unknown): void {
   const known: readonly unknown[] = RUNTIMES;
   if (Array.isArray(runtimes) && runtimes.every((runtime) => known.includes(runtime))) return;
   throw new SettingsError(`runtimes is ${JSON.stringify(runtimes)}`, `Give a list of any of ${RUNTIMES.join(', ')}.`);
+}
+
+function checkSizes(sizes: unknown): void {
+  const isSize = (size: unknown): boolean => typeof size === 'number' && size >= LEAST_INSTANCE_MB;
+  if (Array.isArray(sizes) && sizes.length > 0 && sizes.every(isSize)) return;
+  throw new SettingsError(
+    `instanceSizesMb is ${JSON.stringify(sizes)}`,
+    `Give a list of sizes of at least ${LEAST_INSTANCE_MB} MB.`,
+  );
 }
 
 /**

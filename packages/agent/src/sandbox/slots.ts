@@ -48,6 +48,11 @@ export class Slots {
     this.#fill();
   }
 
+  /** Whether whoever wants a slot waits for a sandbox to end. */
+  get areUsedUp(): boolean {
+    return this.#ready.length === 0 && this.#made === this.#max;
+  }
+
   /** A clean slot; waits for one where all are taken. */
   take(): Promise<Slot> {
     const slot = this.#ready.pop();

@@ -75,6 +75,7 @@ const SHAPES: { readonly [Type in FromAgent['type']]: Readonly<Record<string, Ch
     brokenPackage: optional(flag),
   },
   usage: { sandboxes: listOf(fields({ sandbox: word, usedBytes: count, maxBytes: count })) },
+  health: { check: count, problems: listOf(text) },
   'fetch-code': { stream, sha256: word, account: word },
   'want-volumes': { slots: listOf(count), sizeMb: count },
   log: { level: oneOf(LEVELS), message: text },

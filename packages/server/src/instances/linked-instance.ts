@@ -24,6 +24,8 @@ const LAST_WORDS_TURNS = 10;
 const MAX_VOLUME_MB = 10_240;
 /** The next sandbox of a slot may be announced before the end of the last one is told. */
 const MAX_ANNOUNCED_PER_SLOT = 2;
+/** More of what an agent complains of would not help anybody. */
+const MOST_PROBLEMS = 8;
 
 /** Spares of each runtime but the built-in one: with 1,000 sandboxes their slots still fit into an instance's network. */
 const MOST_OTHER_SPARES = 4;
@@ -73,6 +75,9 @@ export class LinkedInstance implements Instance {
   #listener: InstanceListener | undefined;
   #account: string | undefined;
   #gone: string | undefined;
+  /** Checks that the agent has not answered, by number. */
+  readonly #checks = new Map<number, PromiseWithResolvers<readonly string[]>>();
+  #lastCheck = 0;
   #removed: Promise<void> | undefined;
 
   constructor(options: LinkedInstanceOptions) {
@@ -126,6 +131,15 @@ export class LinkedInstance implements Instance {
     return this.#claims.claim(connection);
   }
 
+  check(): Promise<readonly string[]> {
+    if (this.#gone !== undefined) return Promise.reject(this.#lostError());
+    const check = ++this.#lastCheck;
+    const answer = Promise.withResolvers<readonly string[]>();
+    this.#checks.set(check, answer);
+    this.#link?.send({ type: 'check', check });
+    return answer.promise;
+  }
+
   onGone(listener: (reason: string) => void): void {
     if (this.#gone !== undefined) listener(this.#gone);
     else this.#goneListeners.push(listener);
@@ -166,6 +180,8 @@ export class LinkedInstance implements Instance {
     this.#desk[Symbol.dispose]();
     this.#claims[Symbol.dispose]();
     for (const stream of this.#open) stream.destroy();
+    for (const { reject } of this.#checks.values()) reject(this.#lostError());
+    this.#checks.clear();
     const freezer: (Freezer & Partial<Disposable>) | undefined = this.freezer;
     freezer?.[Symbol.dispose]?.();
     for (const listener of this.#goneListeners.splice(0)) listener(reason);
@@ -229,6 +245,10 @@ export class LinkedInstance implements Instance {
         return this.#logBudget.write(message.level, `instance ${this.id}: ${message.message}`);
       case 'lost':
         return this.#onLost(message);
+      case 'health':
+        this.#checks.get(message.check)?.resolve(message.problems.slice(0, MOST_PROBLEMS));
+        this.#checks.delete(message.check);
+        return;
       case 'placed':
       case 'usage':
         return this.#listener?.onReport(message);

@@ -35,7 +35,7 @@ export interface InstanceRequest {
 export type AgentReport = Extract<FromAgent, { type: 'placed' | 'lost' | 'usage' }>;
 
 /** What placement asks of an agent. */
-export type AgentOrder = Exclude<ToAgent, { type: 'configure' | 'assign' | 'volumes' }>;
+export type AgentOrder = Exclude<ToAgent, { type: 'configure' | 'assign' | 'volumes' | 'check' }>;
 
 /** Who listens to an instance; there is one listener at a time. */
 export interface InstanceListener {
@@ -67,6 +67,11 @@ export interface Instance {
    * doesn't come, or closed before.
    */
   claim(connection: string): Promise<Duplex>;
+  /**
+   * Asks the agent whether all is well. Resolves with what is wrong, each in words: none for a healthy instance. Rejects with
+   * a {@link ProviderError} when the instance is lost; an agent that is stuck never answers.
+   */
+  check(): Promise<readonly string[]>;
   /** Calls back once when the instance is lost, however that came about; at once if it is lost already. */
   onGone(listener: (reason: string) => void): void;
   /** Present where the server can stop and start a slot itself, without the agent. */

@@ -1,6 +1,12 @@
 import { availableParallelism } from 'node:os';
+import { BUILT_IN_RUNTIME } from '@hearth/protocol';
 import type { FunctionSpec, InstanceState, RuntimeId, SandboxState } from '@hearth/protocol';
-import { WarmingPool } from '../capacity/warming-pool.ts';
+import { Capacity } from '../capacity/capacity.ts';
+import { declare } from '../capacity/configuration.ts';
+import type { HistoryStore } from '../capacity/history.ts';
+import type { PoolSizing } from '../capacity/pool-size.ts';
+import type { DemandForecast } from '../capacity/trend/demand-forecast.ts';
+import type { GeneralPoolView } from '../capacity/view.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
@@ -27,15 +33,25 @@ export interface FleetOptions {
   readonly onLog: ServerLog;
   /** The machine's clock if absent. */
   readonly clock?: Clock;
-  /** Warm instances kept in sub-pool `general`; 2 if absent. */
+  /** Warm instances kept in sub-pool `general` at least; 2 if absent. */
   readonly warmInstances?: number;
+  /** Between two checks of the health of a warm instance: ms; 5 minutes if absent, 0 for none. */
+  readonly healthCheckMs?: number;
+  /** How that pool sizes itself beyond that; see {@link POOL_SIZING}. */
+  readonly poolSizing?: Partial<PoolSizing>;
+  /** Sizes of warm instances: MB; `instanceMemoryMb` alone if absent. */
+  readonly warmSizesMb?: readonly number[];
   /** Size of an instance; what its functions' memory sizes add up to is this less `overheadMb`. */
   readonly instanceMemoryMb: number;
   readonly instanceCpus: number;
   /** All instances together. */
   readonly maxMemoryMb: number;
-  /** Whose zygotes an instance boots with, beside the built-in one's; none if absent. */
-  readonly warmRuntimes?: () => readonly RuntimeId[];
+  /** For which runtimes instances are kept warm; the built-in one if absent. */
+  readonly warmRuntimes?: readonly RuntimeId[];
+  /** Whether a runtime's binary is there. All are, if absent. */
+  readonly hasRuntime?: (runtime: RuntimeId) => boolean;
+  /** Keeps what is learnt of the demand over restarts; nothing is kept if absent. */
+  readonly history?: HistoryStore;
   /** Undefined where this runtime can be used; else resolves when it can, and rejects where it can't. All can be, if absent. */
   readonly runtimeComing?: RuntimeComing;
   /** Spares kept ready in each instance; 4 if absent. */
@@ -90,7 +106,14 @@ export interface InstanceView {
   /** Bytes. */
   memory: { total: number; committed: number; used: number };
   state: InstanceState;
+  /** What it was made warm for; null where it is not in the warming pool. */
+  configuration: string | null;
   sandboxes: SandboxView[];
+}
+
+export interface FleetView {
+  instances: InstanceView[];
+  warmingPool: { general: GeneralPoolView };
 }
 
 export interface FleetStats {
@@ -105,9 +128,22 @@ export interface FleetStats {
 
 const MB = 1024 * 1024;
 
+/**
+ * How the warming pool sizes itself unless told otherwise. Eight warm instances cost half a gigabyte at most; a draw is a
+ * new account or one that has outgrown its instances, so six in a minute are many; an instance serves thousands of quick
+ * requests a second, but of slow ones 200 a second soon fill it.
+ */
+const POOL_SIZING: Omit<PoolSizing, 'least'> = {
+  most: 8,
+  refill: 1,
+  busyRefill: 2,
+  busyDrawsPerMinute: 6,
+  busyRequestsPerSecond: 200,
+};
+
 /** Everything that runs functions: capacity, placement and the router on one provider. */
 export class Fleet implements AsyncDisposable {
-  readonly #capacity: WarmingPool;
+  readonly #capacity: Capacity;
   readonly #placement: WorkerManager;
   readonly #router: Router;
   readonly #rollout: Rollout;
@@ -122,13 +158,19 @@ export class Fleet implements AsyncDisposable {
     this.#clock = clock;
     this.#drainMs = options.drainMs ?? 10_000;
     const processors = options.processors ?? availableParallelism();
-    this.#capacity = new WarmingPool({
+    const sizes = options.warmSizesMb ?? [options.instanceMemoryMb];
+    this.#capacity = new Capacity({
       provider,
       clock,
-      warm: options.warmInstances ?? 2,
       instanceMemoryMb: options.instanceMemoryMb,
       instanceCpus: options.instanceCpus,
-      runtimes: options.warmRuntimes ?? (() => []),
+      configurations: declare(options.warmRuntimes ?? [BUILT_IN_RUNTIME], sizes),
+      hasRuntime: options.hasRuntime ?? (() => true),
+      sizing: { ...POOL_SIZING, least: options.warmInstances ?? 2, ...options.poolSizing },
+      requests: () => this.#router.received,
+      healthCheckMs: options.healthCheckMs ?? 5 * 60_000,
+      load: () => this.#router.inFlight,
+      ...(options.history && { history: options.history }),
       spares: options.spares ?? 4,
       slots: options.slots ?? 16,
       maxSandboxes: options.maxSandboxes ?? 1_000,
@@ -175,14 +217,14 @@ export class Fleet implements AsyncDisposable {
     this.#router = new Router({ clock, placement, records, accountConcurrency, processors, pollMs });
   }
 
-  /** Begins to fill the warming pool; see {@link WarmingPool.start}. */
+  /** Begins to fill the warming pool; see {@link Capacity.start}. */
   start(): Promise<void> {
     return this.#capacity.start();
   }
 
   /** Whether an instance is there to run something. */
   get ready(): boolean {
-    return this.#capacity.warm.length > 0 || [...this.#placement.instances].length > 0;
+    return this.#capacity.warmCount > 0 || [...this.#placement.instances].length > 0;
   }
 
   /** Why no instance can be made at present, if that is so. */
@@ -216,6 +258,11 @@ export class Fleet implements AsyncDisposable {
     return this.#rollout.begun(spec);
   }
 
+  /** What is expected of the fleet, from its own history. */
+  get forecast(): DemandForecast {
+    return this.#capacity.forecast;
+  }
+
   /** A function's reserved concurrency from now on; undefined where it has none. */
   reserve(spec: FunctionIdentity, count: number | undefined): void {
     this.#router.reserve(spec, count);
@@ -239,7 +286,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** What `GET /_hearth/fleet` shows. */
-  view(): { instances: InstanceView[] } {
+  view(): FleetView {
     const active = [...this.#placement.instances].map((instance): InstanceView => {
       const sandboxes = [...instance.sandboxes.values()];
       return {
@@ -254,6 +301,7 @@ export class Fleet implements AsyncDisposable {
           used: sandboxes.reduce((sum, { usedMb }) => sum + usedMb, 0) * MB,
         },
         state: instance.state,
+        configuration: null,
         sandboxes: sandboxes.map((sandbox) => ({
           id: sandbox.id,
           function: sandbox.spec.functionName,
@@ -265,7 +313,7 @@ export class Fleet implements AsyncDisposable {
         })),
       };
     });
-    const warm = this.#capacity.warm.map((instance): InstanceView => ({
+    const warm = Array.from(this.#capacity.warm(), ({ instance, configuration }): InstanceView => ({
       id: instance.id,
       provider: instance.provider,
       pool: 'warming',
@@ -273,9 +321,10 @@ export class Fleet implements AsyncDisposable {
       account: null,
       memory: { total: instance.memoryMb * MB, committed: 0, used: 0 },
       state: 'warm',
+      configuration: configuration.name,
       sandboxes: [],
     }));
-    return { instances: [...active, ...warm] };
+    return { instances: [...active, ...warm], warmingPool: { general: this.#capacity.view() } };
   }
 
   /** Numbers for metrics. */
@@ -294,7 +343,7 @@ export class Fleet implements AsyncDisposable {
       booting: this.#capacity.booting,
       sandboxes,
       instances: [
-        { pool: 'general', state: 'warm', count: this.#capacity.warm.length },
+        { pool: 'general', state: 'warm', count: this.#capacity.warmCount },
         { pool: 'general', state: 'provisioning', count: this.#capacity.booting },
         ...[...counts].map(([state, count]) => ({ pool: 'active', state, count })),
       ],

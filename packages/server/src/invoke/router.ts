@@ -62,6 +62,7 @@ export class Router implements ExecutionHost, Disposable {
   readonly #processors: number;
   readonly #poll: BusyPoll;
   #inFlight = 0;
+  #received = 0;
   #drained: (() => void) | undefined;
   #refusing = false;
 
@@ -79,6 +80,11 @@ export class Router implements ExecutionHost, Disposable {
     return this.#inFlight;
   }
 
+  /** Invocations that were accepted, since the start. */
+  get received(): number {
+    return this.#received;
+  }
+
   /**
    * Runs a function. Its own failure, time-out or death is an outcome; rejects with an `ApiError` where it could not be
    * run at all: TooManyRequestsException, ServiceException, ServiceUnavailableException, InvalidParameterValueException.
@@ -93,6 +99,7 @@ export class Router implements ExecutionHost, Disposable {
       return Promise.reject(tooMany(reached));
     }
     this.#inFlight++;
+    this.#received++;
     const now = this.clock.now();
     const record = this.#records.begin(requestId, spec, reason, this.clock.wallTime());
     return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
@@ -10,7 +10,7 @@ import type { Sandbox } from './sandbox.ts';
 
 export interface ActivePoolOptions {
   readonly clock: Clock;
-  readonly capacity: WarmingPool;
+  readonly capacity: Capacity;
   readonly index: InstanceIndex;
   readonly overheadMb: number;
   /** How long an empty instance is kept. */
@@ -34,13 +34,17 @@ export class ActivePool implements AsyncDisposable {
     );
   }
 
-  /** Step 4 of the ladder: an instance that was warm, now this account's; undefined where there is none. */
-  fromWarmingPool(spec: FunctionSpec): Rung | undefined {
+  /**
+   * Step 4 of the ladder: an instance that was warm, now this account's; undefined where there is none. For one that waits since
+   * then, by the clock, an instance that was made meanwhile is step 5.
+   */
+  fromWarmingPool(spec: FunctionSpec, waitingSince: number | undefined): Rung | undefined {
     const { capacity, overheadMb } = this.#options;
-    const instance = capacity.take(spec.memoryMb + overheadMb);
-    if (instance === undefined) return undefined;
-    const reason = 'no instance of the account has room; one was warm';
-    return { instance: this.#adopt(instance, spec.account, 'general'), step: 'warming', name: 'warming', reason };
+    const { account, runtime } = spec;
+    const taken = capacity.take({ account, runtime, memoryMb: spec.memoryMb + overheadMb, waitingSince });
+    if (taken === undefined) return undefined;
+    const { instance, subPool, step, reason } = taken;
+    return { instance: this.#adopt(instance, account, subPool), step, name: step, reason };
   }
 
   /** An instance of uncommon size has come; it goes again if nobody uses it. */

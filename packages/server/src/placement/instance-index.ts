@@ -16,7 +16,7 @@ export interface Rung {
 
 /** The same place for a request that has waited since then, by the clock: where its instance was made meanwhile, that is the step. */
 export function forOneWhoWaited(rung: Rung, since: number): Rung {
-  if (rung.instance.instance.readyAt < since) return rung;
+  if (rung.name === 'boot' || rung.instance.instance.readyAt < since) return rung;
   return { ...rung, step: 'boot', name: 'boot', reason: 'no instance had room and none was warm; one was made' };
 }
 

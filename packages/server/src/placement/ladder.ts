@@ -1,5 +1,5 @@
 import { ApiError } from '@hearth/protocol';
-import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { ActivePool } from './active-pool.ts';
 import type { FunctionPools } from './function-pools.ts';
@@ -19,7 +19,7 @@ const MAX_FAILURES = 3;
 
 export interface LadderOptions {
   readonly clock: Clock;
-  readonly capacity: WarmingPool;
+  readonly capacity: Capacity;
   readonly leases: Leases;
   readonly index: InstanceIndex;
   readonly active: ActivePool;
@@ -79,7 +79,7 @@ export class Ladder {
     let rung = index.find(spec, wish.beside);
     // Of one that waits only the look that ends it is told, after the first.
     if (trail !== undefined && waitingSince === undefined) this.#tellMisses(request, trail, rung);
-    if (rung === undefined && wish.onActive !== true) rung = active.fromWarmingPool(spec);
+    if (rung === undefined && wish.onActive !== true) rung = active.fromWarmingPool(spec, waitingSince);
     if (rung === undefined) {
       if (waitingSince === undefined) trail?.missed('warming', 'no warm instance is ready', this.#options.clock.now());
       return false;

@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Capacity } from '../capacity/capacity.ts';
+import type { Configuration } from '../capacity/configuration.ts';
 import type { Instance } from '../instances/provider.ts';
 import { roomByEviction } from './eviction.ts';
 import type { InstanceIndex } from './instance-index.ts';
@@ -10,7 +11,7 @@ import type { Sandbox } from './sandbox.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 export interface RoomMakerOptions {
-  readonly capacity: WarmingPool;
+  readonly capacity: Capacity;
   readonly index: InstanceIndex;
   readonly instances: ReadonlySet<ManagedInstance>;
   readonly waiting: WaitingRoom;
@@ -38,14 +39,24 @@ export class RoomMaker {
   /** To be called when a request has begun to wait, and when something has changed and some still wait. */
   makeRoom(): void {
     const { capacity, overheadMb, waiting } = this.#options;
-    const commonMb = capacity.instanceMemoryMb - overheadMb;
-    const waitingMb = new Map<string, number>();
+    /** What waits, MB of each account by the configuration that suits it. */
+    const waitingMb = new Map<Configuration, Map<string, number>>();
     for (const { spec } of waiting.requests) {
-      if (spec.memoryMb > commonMb) this.#bootUncommon(spec);
-      else waitingMb.set(spec.account, (waitingMb.get(spec.account) ?? 0) + spec.memoryMb);
+      const { account, runtime, memoryMb } = spec;
+      const configuration = capacity.configurationFor({ runtime, memoryMb: memoryMb + overheadMb });
+      if (configuration === undefined) {
+        this.#bootUncommon(spec);
+        continue;
+      }
+      const accounts = waitingMb.get(configuration) ?? new Map<string, number>();
+      waitingMb.set(configuration, accounts.set(account, (accounts.get(account) ?? 0) + memoryMb));
     }
-    let wanted = 0;
-    for (const mb of waitingMb.values()) wanted += Math.ceil(mb / commonMb);
+    const wanted = new Map<Configuration, number>();
+    for (const [configuration, accounts] of waitingMb) {
+      let count = 0;
+      for (const mb of accounts.values()) count += Math.ceil(mb / (configuration.memoryMb - overheadMb));
+      wanted.set(configuration, count);
+    }
     capacity.want(wanted);
     if (capacity.booting > 0) return;
     if (capacity.lastError === undefined) this.#evict();
@@ -78,10 +89,10 @@ export class RoomMaker {
   #bootUncommon(spec: FunctionSpec): void {
     const { capacity, overheadMb, onLog, onBooted, waiting } = this.#options;
     const memoryMb = spec.memoryMb + overheadMb;
-    if (this.#uncommon.has(spec.account) || !capacity.affords(memoryMb)) return;
+    if (this.#uncommon.has(spec.account) || !capacity.makeRoom(memoryMb)) return;
     this.#uncommon.add(spec.account);
     capacity
-      .boot(memoryMb)
+      .boot({ runtime: spec.runtime, memoryMb })
       .then((instance) => onBooted(instance, spec.account))
       .catch((error: Error) => onLog('error', `an instance of ${memoryMb} MB could not be made: ${error.message}`))
       .finally(() => {

@@ -34,7 +34,7 @@ test('each step of the ladder that was tried is written down with its reason (L3
     'there is no sandbox of this version',
     'the account has no instance',
     'the account has no instance',
-    'no instance of the account has room; one was warm',
+    'no instance of the account has room; one was warm, of nodejs26.x/1024',
   ]);
   const second = await send(t, t.spec({ memoryMb: 512 }));
   assert.equal(second.steps(), 'idle code!');
@@ -62,7 +62,10 @@ test('an instance that is made while somebody waits is a boot, with what it cost
   assert.equal(first.steps(), 'idle code room warming wait boot!');
   assert.equal(first.record.instanceStep, 'boot');
   assert.equal(first.record.cold!.costs.boot, 0, 'no time has passed');
-  assert.match(first.record.reason, /^no instance had room and none was warm; one was made; /);
+  assert.match(
+    first.record.reason,
+    /^no instance of the account has room and none was warm; one of nodejs26\.x\/1024 was made; /,
+  );
   const second = await send(t, t.spec());
   assert.deepEqual([second.steps(), second.record.instanceStep], ['idle code!', 'active']);
   assert.equal(second.record.cold!.costs.boot, undefined);

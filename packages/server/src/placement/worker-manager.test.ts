@@ -115,13 +115,17 @@ test('L10: the ladder: the instance with the code, one with room, a warm one', a
     const { instanceStep, reason } = t.records.records.get(invocation.requestId)!;
     return [instanceStep, reason.split(';').slice(0, 2).join(';')];
   };
-  assert.deepEqual(await step('a', 512), ['warming', 'no instance of the account has room; one was warm']);
+  assert.deepEqual(await step('a', 512), [
+    'warming',
+    'no instance of the account has room; one was warm, of nodejs26.x/1024',
+  ]);
   assert.deepEqual(await step('a', 128), [
     'active',
     'no idle sandbox; an instance of the account has the code and room',
   ]);
   assert.deepEqual((await step('b', 384))[0], 'active');
   assert.equal(t.fleet.stats().instances.find(({ pool }) => pool === 'active')!.count, 1);
+  // Time for the instance that was taken to be replaced.
   t.clock.advance(100);
   await settled();
   assert.deepEqual((await step('a', 128))[0], 'warming');

@@ -1,6 +1,6 @@
 import { ApiError, archivesFor } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
-import type { WarmingPool } from '../capacity/warming-pool.ts';
+import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport } from '../instances/provider.ts';
 import { ActivePool } from './active-pool.ts';
@@ -29,7 +29,7 @@ import { WaitingRoom } from './waiting-room.ts';
 
 export interface WorkerManagerOptions {
   readonly clock: Clock;
-  readonly capacity: WarmingPool;
+  readonly capacity: Capacity;
   readonly logs: LogSink;
   readonly credentialsFor: CredentialsFor;
   /** See {@link Renewal}. */
@@ -75,6 +75,7 @@ export class WorkerManager implements AsyncDisposable {
   readonly #leases: Leases;
   readonly #ladder: Ladder;
   readonly #endings: Endings;
+  readonly #capacityChanges: Disposable;
   readonly #scaleIn: ScaleIn;
   /** Sandboxes ended to make room. */
   evicted = 0;
@@ -169,9 +170,7 @@ export class WorkerManager implements AsyncDisposable {
       }),
       onSurplus: (instance, reason) => this.#active.drain(instance, reason),
     });
-    capacity.onChange = () => {
-      this.#waiting.retry();
-    };
+    this.#capacityChanges = capacity.onChange(() => this.#waiting.retry());
   }
 
   get instances(): Iterable<ManagedInstance> {
@@ -303,7 +302,8 @@ export class WorkerManager implements AsyncDisposable {
     this.#ladder.close();
     this.#pools[Symbol.dispose]();
     await this.#active[Symbol.asyncDispose]();
-    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings]) owner[Symbol.dispose]();
+    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#capacityChanges])
+      owner[Symbol.dispose]();
   }
 
   /** It is loaded all the same: there was need of it a moment ago. */

@@ -53,6 +53,21 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
 
   describe(`provider ${name}`, () => {
     conforms(
+      'a healthy instance says so, with or without an account; one that is lost rejects (X22)',
+      async ({ provider, specs, kill }) => {
+        const instance = await provider.make(request());
+        assert.deepEqual(await instance.check(), []);
+        instance.assign(specs.echo.account);
+        assert.deepEqual(await Promise.all([instance.check(), instance.check()]), [[], []]);
+        const asked = instance.check().catch((error: Error) => error.name);
+        kill(instance);
+        // It may have answered before.
+        assert.ok(['ProviderError', ''].includes(String(await asked)));
+        await assert.rejects(instance.check(), { name: 'ProviderError' });
+      },
+    );
+
+    conforms(
       'makes an instance that becomes ready, runs a function, and leaves nothing',
       async ({ provider, specs }) => {
         const instance = await provider.make(request());

@@ -191,6 +191,8 @@ export class FakeAgent {
   readonly received: ToAgent[] = [];
   /** While set, nothing is answered. */
   stuck = false;
+  /** What it answers when it is asked whether all is well. */
+  problems: string[] = [];
   readonly link: Duplex;
   readonly #options: FakeAgentOptions;
   readonly #spares: FakeSandbox[] = [];
@@ -263,6 +265,8 @@ export class FakeAgent {
     } else if (message.type === 'measure') {
       const usage = message.sandboxes.map((sandbox) => ({ sandbox, usedBytes: 10 << 20, maxBytes: 12 << 20 }));
       this.send({ type: 'usage', sandboxes: usage });
+    } else if (message.type === 'check') {
+      this.send({ type: 'health', check: message.check, problems: this.problems });
     }
   }
 

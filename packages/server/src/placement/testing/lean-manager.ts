@@ -1,4 +1,5 @@
-import { WarmingPool } from '../../capacity/warming-pool.ts';
+import { Capacity } from '../../capacity/capacity.ts';
+import { declare } from '../../capacity/configuration.ts';
 import { ManualClock } from '../../instances/testing/manual-clock.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { WorkerManager } from '../worker-manager.ts';
@@ -17,7 +18,7 @@ const credentials = { accessKeyId: '', secretAccessKey: '', sessionToken: '' };
 /** A worker manager on instances that do nothing but obey when they are told to. */
 export class LeanManager {
   readonly clock = new ManualClock();
-  readonly capacity: WarmingPool;
+  readonly capacity: Capacity;
   readonly manager: WorkerManager;
   /** Instances whose agents have something to do. */
   readonly #ordered: LeanInstance[] = [];
@@ -25,13 +26,24 @@ export class LeanManager {
   constructor(options: LeanManagerOptions) {
     const { clock } = this;
     const { instanceMemoryMb, warmInstances, maxMemoryMb } = options;
-    this.capacity = new WarmingPool({
+    this.capacity = new Capacity({
       provider: new LeanProvider((instance) => this.#ordered.push(instance)),
       clock,
-      warm: warmInstances,
+      configurations: declare([], [instanceMemoryMb]),
+      hasRuntime: () => true,
+      sizing: {
+        least: warmInstances,
+        most: warmInstances,
+        refill: 1,
+        busyRefill: 1,
+        busyDrawsPerMinute: Infinity,
+        busyRequestsPerSecond: Infinity,
+      },
+      requests: () => 0,
+      load: () => 0,
+      healthCheckMs: 0,
       instanceMemoryMb,
       instanceCpus: 1,
-      runtimes: () => [],
       spares: 0,
       slots: 0,
       maxSandboxes: 1_000,

@@ -59,6 +59,10 @@ export class LeanInstance implements Instance {
     this.maxSandboxes = maxSandboxes;
   }
 
+  check(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
   assign(account: string): void {
     this.account = account;
   }
