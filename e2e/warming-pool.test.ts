@@ -94,11 +94,11 @@ describe('the warming pool', () => {
   });
 
   it('instances that are well outlive their checks (X22)', async () => {
-    const before = (await ready(4)).instances.map(({ id }) => id);
+    const known = (await ready(4)).instances.map(({ id }) => id);
     // The checks of four instances, each within a second and a half.
     await new Promise((resolve) => setTimeout(resolve, 4_000));
     const { instances } = await ready(4);
-    assert.deepEqual(new Set(instances.map(({ id }) => id)), new Set(before));
+    assert.deepEqual(new Set(instances.map(({ id }) => id)), new Set(known));
     assert.doesNotMatch(hearth.errors, /is not well/);
   });
 });
