@@ -179,6 +179,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       busyRequestsPerSecond: settings.busyRequestsPerSecond,
     },
     healthCheckMs: settings.healthCheckMs,
+    shedAbove: settings.shedAbove,
     history: new DemandFile(join(data, 'demand.json')),
     runtimeComing: (runtime) => runtimes.coming(runtime),
     spares: settings.spares,

@@ -53,6 +53,10 @@ export interface Settings {
   maxSandboxes: number;
   /** Between two checks of the health of an instance: ms; longer while all are well. 0 for none. */
   healthCheckMs: number;
+  /**
+   * Requests that begin to wait for room in a second, above which those are refused whose turn would not come in time.
+   */
+  shedAbove: number;
   /** An idle sandbox is destroyed after this: ms. */
   sandboxIdleMs: number;
   /** An active instance without a sandbox is ended after this: ms; more than `sandboxIdleMs` (row Z3). */
@@ -129,6 +133,7 @@ function defaults(): Settings {
     slots: 64,
     maxSandboxes: 1000,
     healthCheckMs: 5 * MINUTE,
+    shedAbove: 100,
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
     scaleInBelow: 0.5,

@@ -72,6 +72,8 @@ export interface FleetOptions {
   readonly scaleInBelow?: number;
   /** How long a request waits for room before it is throttled; 30 s if absent. */
   readonly waitMs?: number;
+  /** Requests a second that may begin to wait for room, whatever the queue; 100 if absent. */
+  readonly shedAbove?: number;
   /** The machine's if absent. */
   readonly processors?: number;
   /** See {@link Router}'s options; 0 if absent. */
@@ -191,6 +193,7 @@ export class Fleet implements AsyncDisposable {
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
       instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
       waitMs: options.waitMs ?? 30_000,
+      shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,

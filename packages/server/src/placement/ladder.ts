@@ -60,6 +60,8 @@ export class Ladder {
       return request.reject(new Error(`no other instance has room for ${request.spec.functionName}`));
     }
     const now = this.#options.clock.now();
+    // Whoever has waited has its place.
+    if (request.waitingSince === undefined && this.#options.waiting.isHopeless) return this.#shed(request);
     request.trail?.missed('wait', 'waits until there is room', now);
     request.waitingSince ??= now;
     this.#options.waiting.enter(request);
@@ -112,6 +114,16 @@ export class Ladder {
       return;
     }
     const message = `Rate Exceeded. No room for ${request.spec.memoryMb} MB became free in ${this.#options.waitMs / 1000} s.`;
+    const reason = 'ConcurrentInvocationLimitExceeded';
+    request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
+  }
+
+  /** So many wait that its turn would not come in time: it need not wait to be told. */
+  #shed(request: PlacementRequest): void {
+    this.throttled++;
+    this.#options.pools.forgetIfEmpty(request.pool);
+    const { waiting, waitMs } = this.#options;
+    const message = `Rate Exceeded. ${waiting.size} requests wait for room already, more than get some in ${waitMs / 1000} s.`;
     const reason = 'ConcurrentInvocationLimitExceeded';
     request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
   }

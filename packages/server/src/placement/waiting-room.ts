@@ -1,5 +1,6 @@
 import type { Clock } from '../instances/clock.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
+import type { LoadGuard } from './load-guard.ts';
 import type { PlacementRequest } from './placement-request.ts';
 
 /**
@@ -10,6 +11,7 @@ export class WaitingRoom implements Disposable {
   readonly #clock: Clock;
   readonly #requests = new Set<PlacementRequest>();
   readonly #deadlines: DeadlineQueue;
+  readonly #guard: LoadGuard;
   readonly #attempt: (request: PlacementRequest) => boolean;
   readonly #onPassed: () => void;
   #scheduled = false;
@@ -21,16 +23,18 @@ export class WaitingRoom implements Disposable {
   constructor(
     clock: Clock,
     waitMs: number,
+    guard: LoadGuard,
     attempt: (request: PlacementRequest) => boolean,
     onExpired: (request: PlacementRequest) => void,
     onPassed: () => void,
   ) {
     this.#clock = clock;
+    this.#guard = guard;
     this.#attempt = attempt;
     this.#onPassed = onPassed;
     this.#deadlines = new DeadlineQueue(clock, waitMs, (due) => {
       const request = due as PlacementRequest;
-      this.leave(request);
+      this.#remove(request);
       onExpired(request);
     });
   }
@@ -50,13 +54,26 @@ export class WaitingRoom implements Disposable {
     return this.#clock.now() - (oldest.dueAt - this.#deadlines.delayMs) > waitedMs ? oldest : undefined;
   }
 
+  /** Whether one more could not be served in time, as it is now. */
+  get isHopeless(): boolean {
+    return this.#guard.refuses(this.#requests.size, this.#clock.now());
+  }
+
   enter(request: PlacementRequest): void {
     this.#requests.add(request);
     request.pool.waiting.add(request);
-    this.#deadlines.add(request, this.#clock.now());
+    const now = this.#clock.now();
+    this.#deadlines.add(request, now);
+    this.#guard.entered(now);
   }
 
+  /** It is served, or refused for another reason than the time it has waited. */
   leave(request: PlacementRequest): void {
+    if (this.#requests.has(request)) this.#guard.served(this.#clock.now());
+    this.#remove(request);
+  }
+
+  #remove(request: PlacementRequest): void {
     this.#requests.delete(request);
     request.pool.waiting.delete(request);
     this.#deadlines.remove(request);
@@ -77,13 +94,14 @@ export class WaitingRoom implements Disposable {
   }
 
   #pass(): void {
-    // What did not fit for an account's request will not fit for a larger one of the same account either.
+    // What did not fit for an account's request will not fit for a larger one of the same account and runtime either.
     const refused = new Map<string, number>();
     for (const request of this.#requests) {
-      const { account, memoryMb } = request.spec;
-      if (memoryMb >= (refused.get(account) ?? Infinity) && request.pool.top === undefined) continue;
+      const { account, runtime, memoryMb } = request.spec;
+      const like = `${account} ${runtime}`;
+      if (memoryMb >= (refused.get(like) ?? Infinity) && request.pool.top === undefined) continue;
       if (this.#attempt(request)) this.leave(request);
-      else refused.set(account, Math.min(memoryMb, refused.get(account) ?? Infinity));
+      else refused.set(like, Math.min(memoryMb, refused.get(like) ?? Infinity));
     }
     if (this.#requests.size > 0) this.#onPassed();
   }

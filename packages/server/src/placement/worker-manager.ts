@@ -14,6 +14,7 @@ import { InstanceIndex } from './instance-index.ts';
 import { Ladder, stopping } from './ladder.ts';
 import { Leases } from './leases.ts';
 import type { PatientRequest } from './line.ts';
+import { LoadGuard } from './load-guard.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { PlacementWish } from './placement-request.ts';
@@ -49,6 +50,8 @@ export interface WorkerManagerOptions {
   readonly ahead: number;
   /** How long a request waits for room. */
   readonly waitMs: number;
+  /** Requests a second that may begin to wait, whatever the queue; see {@link LoadGuard}. */
+  readonly shedAbove: number;
   /** An account that runs something in less than this share of its instances' memory gives one back; 0: none does. See {@link ScaleIn}. */
   readonly scaleInBelow: number;
   /** For sandboxes that are made ahead of need by this room itself. */
@@ -125,6 +128,7 @@ export class WorkerManager implements AsyncDisposable {
     this.#waiting = new WaitingRoom(
       clock,
       options.waitMs,
+      new LoadGuard(options.shedAbove, options.waitMs),
       (request) => this.#ladder.attempt(request),
       (request) => this.#ladder.refuse(request),
       () => roomMaker.makeRoom(),

@@ -64,6 +64,7 @@ export class LeanManager {
       sandboxKeepAliveMs: 100 * 3_600_000,
       instanceKeepAliveMs: 200 * 3_600_000,
       waitMs: 30_000,
+      shedAbove: Infinity,
       // Nobody waits for a busy sandbox.
       processors: 1_000_000,
       ahead: 0,
