@@ -34,6 +34,8 @@ export interface InvokeMeta {
   /** As invoked, qualifier included. */
   arn: string;
   traceId?: string;
+  /** Whom the sandbox serves, where the function has tenants. */
+  tenantId?: string;
   /** JSON text of the client context, not base64. */
   clientContext?: string;
   /** Bytes of the event in all; those that don't stand in this frame follow as chunks. */

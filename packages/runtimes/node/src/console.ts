@@ -32,7 +32,7 @@ export function patchConsole(
   const method = (level: LogLevel): Log => {
     if (!reaches(level, least)) return () => {};
     return (message, ...parameters) => {
-      output.writeText(format(new Date(), output.requestId, level, message, parameters));
+      output.writeText(format(new Date(), output, level, message, parameters));
     };
   };
   target.trace = method('TRACE');

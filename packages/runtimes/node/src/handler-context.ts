@@ -12,7 +12,8 @@ export interface HandlerContext extends Partial<CallbackContext> {
   identity: undefined;
   invokedFunctionArn: string;
   awsRequestId: string;
-  tenantId: undefined;
+  /** Where the function has tenants. */
+  tenantId: string | undefined;
   xRayTraceId: string | undefined;
   /** Milliseconds until the invocation times out. */
   getRemainingTimeInMillis(): number;
@@ -35,7 +36,7 @@ export function handlerContext(init: InitMessage, meta: InvokeMeta): HandlerCont
     identity: undefined,
     invokedFunctionArn: meta.arn,
     awsRequestId: meta.requestId,
-    tenantId: undefined,
+    tenantId: meta.tenantId,
     xRayTraceId: meta.traceId,
     getRemainingTimeInMillis: () => deadline - Date.now(),
     functionName: init.functionName,

@@ -36,6 +36,17 @@ describe('a JSON log entry', () => {
     assert.deepEqual([entry!['level'], entry!['requestId'], entry!['message']], ['INFO', 'R', 'hello']);
   });
 
+  // https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-monitor.html
+  test('names the tenant where the function has tenants', async () => {
+    await using peer = await SandboxPeer.ready({
+      files: { 'index.mjs': 'export const handler = async (event, context) => console.log(context.tenantId);' },
+      environment: { AWS_LAMBDA_LOG_FORMAT: 'JSON' },
+    });
+    const outcome = await peer.invoke({}, { requestId: 'R', tenantId: 'blue' });
+    const entry = JSON.parse(outcome!.log) as Record<string, unknown>;
+    assert.deepEqual([entry['tenantId'], entry['message']], ['blue', 'blue']);
+  });
+
   const messages: [string, unknown][] = [
     ['console.log({ a: { b: [1, null, "x"] } })', { a: { b: [1, null, 'x'] } }],
     ['console.log([1, 2])', [1, 2]],

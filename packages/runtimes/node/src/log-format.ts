@@ -1,10 +1,17 @@
 import { format } from 'node:util';
 import type { LogLevel } from './log-level.ts';
 
+/** The invocation that runs, or ran last. */
+export interface LoggedInvocation {
+  readonly requestId: string | undefined;
+  /** Only in JSON, as on AWS (https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-monitor.html). */
+  readonly tenantId: string | undefined;
+}
+
 /** Turns one call of a console method into one log entry: a line, newline included. */
 export type LogFormat = (
   time: Date,
-  requestId: string | undefined,
+  invocation: LoggedInvocation,
   level: LogLevel,
   message: unknown,
   parameters: unknown[],
@@ -15,7 +22,7 @@ export type LogFormat = (
  * become carriage returns, so that an entry stays one line until it is displayed.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html and AWS's runtime interface client.
  */
-export const formatText: LogFormat = (time, requestId, level, message, parameters) => {
+export const formatText: LogFormat = (time, { requestId }, level, message, parameters) => {
   const text = format(message, ...parameters);
   const line = text.includes('\n') ? text.replaceAll('\n', '\r') : text;
   return `${time.toISOString()}\t${requestId}\t${level}\t${line}\n`;
@@ -32,8 +39,8 @@ export const formatText: LogFormat = (time, requestId, level, message, parameter
  */
 export const jsonFormat =
   (all: boolean): LogFormat =>
-  (time, requestId, level, message, parameters) => {
-    const entry: Record<string, unknown> = { timestamp: time.toISOString(), level, requestId };
+  (time, { requestId, tenantId }, level, message, parameters) => {
+    const entry: Record<string, unknown> = { timestamp: time.toISOString(), level, requestId, tenantId };
     if (parameters.length === 0) return `${soleArgument(entry, message)}\n`;
     entry['message'] = format(message, ...parameters);
     const error = (all ? [message, ...parameters] : parameters).find((value) => value instanceof Error);

@@ -13,6 +13,8 @@ const NO_REQUEST = '-';
 export class LogOutput {
   /** Id of the invocation that runs, or ran last; one invocation runs at a time, so this needs no async context. */
   requestId: string | undefined = NO_REQUEST;
+  /** Whom it is for, where the function has tenants. */
+  tenantId: string | undefined;
   /** Stream id of the invocation that runs, else 0. */
   stream = 0;
   readonly #connection: Pick<Connection, 'sendText' | 'sendBytes'>;

@@ -174,6 +174,7 @@ export class Session {
     this.#state = 'executing';
     this.#sleptBefore = nodeTiming.idleTime;
     output.requestId = meta.requestId;
+    output.tenantId = meta.tenantId;
     output.stream = stream;
     setTraceId(environment, meta.traceId);
     let returned: unknown;

@@ -91,6 +91,7 @@ export function listedConfiguration(
     EphemeralStorage: { Size: settings.ephemeralStorage },
     SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
     LoggingConfig: loggingConfig(settings.logGroup, settings.jsonLogs),
+    ...(settings.tenancy === undefined ? {} : { TenancyConfig: { TenantIsolationMode: settings.tenancy } }),
     ...(settings.layers === undefined
       ? {}
       : { Layers: settings.layers.map(({ arn: Arn, size: CodeSize }) => ({ Arn, CodeSize })) }),
@@ -123,6 +124,7 @@ export function functionSpec(record: FunctionRecord | VersionRecord): FunctionSp
     runtimeVersionArn: runtimeVersionArn(record),
     ...(settings.jsonLogs === undefined ? {} : { jsonLogs: settings.jsonLogs }),
     ...(settings.tracing === 'Active' ? { tracing: settings.tracing } : {}),
+    ...(settings.tenancy === undefined ? {} : { tenancy: settings.tenancy }),
   };
 }
 

@@ -32,6 +32,8 @@ export interface FunctionSettings {
   readonly jsonLogs?: JsonLogs;
   /** ARN of the queue or topic for events that failed; kept for when asynchronous invocations are served. */
   readonly deadLetterTarget?: string;
+  /** Whether each tenant has sandboxes of his own; chosen when the function is made. */
+  readonly tenancy?: 'PER_TENANT';
   /** In the order in which they are merged; present where there is one at least. */
   readonly layers?: readonly LayerRef[];
 }

@@ -3,6 +3,7 @@ import type { AliasRecord, FunctionRecord } from './function-record.ts';
 import { provisionedOf, sharesOf } from './provisioned-record.ts';
 import type { ProvisionedShare } from './provisioned-record.ts';
 import type { Found } from './registry.ts';
+import { checkNoTenancy } from './tenancy.ts';
 
 /**
  * What may have provisioned concurrency: a version, or an alias that gives all its invocations to one.
@@ -11,7 +12,8 @@ import type { Found } from './registry.ts';
  *
  * @throws ApiError InvalidParameterValueException
  */
-export function checkProvisionable({ alias, version }: Found): void {
+export function checkProvisionable({ entry, alias, version }: Found): void {
+  checkNoTenancy(entry.record.settings, 'Provisioned concurrency');
   if (version === undefined) throw unpublished();
   if (alias?.additional !== undefined) {
     throw new ApiError('InvalidParameterValueException', 'Invalid alias configuration for Provisioned Concurrency');

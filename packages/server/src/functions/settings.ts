@@ -6,6 +6,7 @@ import type { FunctionSettings } from './function-record.ts';
 import { LIMITS } from './limits.ts';
 import { mergeLogging } from './logging.ts';
 import type { LayerRef } from './layers/layer-record.ts';
+import { checkNoTenancy, readTenancy } from './tenancy.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /**
@@ -26,6 +27,7 @@ export function newSettings(
       'Runtime and Handler are mandatory parameters for functions created with deployment packages.',
     );
   }
+  const tenancy = readTenancy(request);
   return mergeSettings(
     {
       runtime: knownRuntime(request.Runtime),
@@ -39,6 +41,7 @@ export function newSettings(
       tracing: 'PassThrough',
       snapStart: 'None',
       logGroup: `/aws/lambda/${name}`,
+      ...(tenancy === undefined ? {} : { tenancy }),
     },
     request,
     layers,
@@ -59,6 +62,7 @@ export function mergeSettings(
   refuseUnsupported(request);
   if (request.MemorySize !== undefined) atMost('MemorySize', request.MemorySize, LIMITS.memorySize);
   if (request.Timeout !== undefined) atMost('Timeout', request.Timeout, LIMITS.timeout);
+  if (request.SnapStart?.ApplyOn === 'PublishedVersions') checkNoTenancy(settings, 'SnapStart');
   const { Size: size } = request.EphemeralStorage ?? {};
   if (size !== undefined) atMost('EphemeralStorage.Size', size, LIMITS.ephemeralStorage);
   const environment = request.Environment?.Variables;

@@ -13,6 +13,7 @@ import type { FunctionId, FunctionRecord } from './function-record.ts';
 import { pageOf } from './paging.ts';
 import type { Page, PageRequest } from './paging.ts';
 import type { FunctionsEvents, Registry } from './registry.ts';
+import { checkNoTenancy } from './tenancy.ts';
 import type { UrlCors, UrlRecord } from './url-record.ts';
 
 /** A URL and the function that it belongs to. Immutable: a change makes another object. */
@@ -77,7 +78,8 @@ export class FunctionUrls extends EventEmitter<UrlsEvents> {
       lastModified: now,
     };
     await this.#change(caller, place, action, (urls) => {
-      this.#registry.find(caller, place.name, place.qualifier, action);
+      const { entry } = this.#registry.find(caller, place.name, place.qualifier, action);
+      checkNoTenancy(entry.record.settings, 'A function URL');
       if (urls.some((other) => isAt(other, place))) throw exists(place);
       return [...urls, made];
     });

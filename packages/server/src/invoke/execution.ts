@@ -180,13 +180,14 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   #meta(timeoutMs: number): InvokeMeta {
-    const { requestId, invokedArn, payload, traceId, clientContext } = this.invocation;
+    const { requestId, invokedArn, payload, traceId, tenantId, clientContext } = this.invocation;
     return {
       requestId,
       timeoutMs,
       arn: invokedArn,
       length: payload.length,
       ...(traceId === undefined ? undefined : { traceId }),
+      ...(tenantId === undefined ? undefined : { tenantId }),
       ...(clientContext === undefined ? undefined : { clientContext }),
     };
   }
@@ -327,10 +328,13 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   }
 
   #startLine(): string {
-    const { requestId, spec } = this.invocation;
+    const { requestId, spec, tenantId } = this.invocation;
     const { clock } = this.#host;
     const ago = this.#startedAt === 0 ? 0 : clock.now() - this.#startedAt;
-    return this.#platform.start(requestId, spec.version, this.#trace, clock.wallTime() - ago);
+    return this.#platform.start(
+      { requestId, version: spec.version, trace: this.#trace, tenantId },
+      clock.wallTime() - ago,
+    );
   }
 
   /** The header that the platform's lines show. */
@@ -366,6 +370,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
       maxUsedMb: Math.min(spec.memoryMb, this.#sandbox?.maxUsedMb ?? 0),
       producedBytes: this.#streamed?.total ?? payload.length,
       trace: this.#trace,
+      tenantId: this.invocation.tenantId,
     };
     const end = this.#platform.end(facts, ending, this.#host.clock.wallTime());
     this.#write(this.#startWritten ? end : this.#startLine() + end);

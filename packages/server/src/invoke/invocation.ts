@@ -16,6 +16,8 @@ export interface Invocation {
   /** JSON text, decoded from base64. */
   readonly clientContext?: string;
   readonly traceId?: string;
+  /** Whom it is for, where its function has tenants. */
+  readonly tenantId?: string;
   /** Whether the caller wants the last 4 KB of the log. */
   readonly tail: boolean;
   /** Who takes a streamed response as it comes; without one it is collected, and bounded like any other. */

@@ -1,5 +1,5 @@
 import type { FunctionSpec, JsonLogs } from '@hearth/protocol';
-import type { Ending, InitEnd, InitStart, InvocationFacts, PlatformLog } from './platform-log.ts';
+import type { Ending, InitEnd, InitStart, InvocationFacts, InvocationStart, PlatformLog } from './platform-log.ts';
 import { billedMs, runtimeVersion } from './report.ts';
 
 type Level = JsonLogs['systemLevel'];
@@ -44,14 +44,14 @@ class JsonPlatformLog implements PlatformLog {
     );
   }
 
-  start(requestId: string, version: string, trace: string | undefined, now: number): string {
-    return this.#event('INFO', 'platform.start', now, () => ({ requestId, version, ...tracing(trace) }));
+  start({ requestId, version, trace, tenantId }: InvocationStart, now: number): string {
+    return this.#event('INFO', 'platform.start', now, () => ({ requestId, version, ...tracing(trace), tenantId }));
   }
 
   end(invocation: InvocationFacts, { durationMs, status, errorType }: Ending, now: number): string {
-    const { requestId, initMs, initBilled, memoryMb, maxUsedMb, producedBytes, trace } = invocation;
+    const { requestId, initMs, initBilled, memoryMb, maxUsedMb, producedBytes, trace, tenantId } = invocation;
     const succeeded = status === 'success';
-    const outcome = { requestId, status, ...(errorType && { errorType }), ...tracing(trace) };
+    const outcome = { requestId, status, ...(errorType && { errorType }), ...tracing(trace), tenantId };
     return (
       this.#event(succeeded ? 'DEBUG' : 'WARN', 'platform.runtimeDone', now, () => ({
         ...outcome,

@@ -13,6 +13,7 @@ const facts: InvocationFacts = {
   maxUsedMb: 40,
   producedBytes: 9,
   trace: undefined,
+  tenantId: undefined,
 };
 const spec = {
   ...testSpec({ code: { sha256: '', size: 0 } }),
@@ -115,11 +116,14 @@ describe('the JSON format', () => {
         instanceMaxMemory: 134217728,
       },
     });
-    assert.deepEqual(events(log.start('R', '$LATEST', TRACE, NOW))[0]!.record, {
-      requestId: 'R',
-      version: '$LATEST',
-      tracing: { type: 'X-Amzn-Trace-Id', value: TRACE },
-    });
+    assert.deepEqual(
+      events(log.start({ requestId: 'R', version: '$LATEST', trace: TRACE, tenantId: undefined }, NOW))[0]!.record,
+      {
+        requestId: 'R',
+        version: '$LATEST',
+        tracing: { type: 'X-Amzn-Trace-Id', value: TRACE },
+      },
+    );
     const [done, report] = events(
       log.end({ ...facts, initMs: 7.5, initBilled: true }, { durationMs: 1.23456, status: 'success' }, NOW),
     );
@@ -167,6 +171,18 @@ describe('the JSON format', () => {
     );
   });
 
+  // https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-monitor.html
+  test('names the tenant whom an invocation is for', () => {
+    const tenantId = 'blue';
+    const text =
+      log.start({ requestId: 'R', version: '1', trace: undefined, tenantId }, NOW) +
+      log.end({ ...facts, tenantId }, { durationMs: 1, status: 'success' }, NOW);
+    assert.deepEqual(
+      events(text).map(({ record }) => record['tenantId']),
+      ['blue', 'blue', 'blue'],
+    );
+  });
+
   test('puts what failed and why into the record', () => {
     for (const ending of [
       { durationMs: 1, status: 'error', errorType: 'Runtime.ExitError', verdict: 'Runtime exited' },
@@ -190,7 +206,7 @@ describe('the JSON format', () => {
       const text =
         of.initStart(spec, init, NOW) +
         of.initEnd(ok ? goodInit : badInit, NOW) +
-        of.start('R', '1', undefined, NOW) +
+        of.start({ requestId: 'R', version: '1', trace: undefined, tenantId: undefined }, NOW) +
         of.end(facts, ok ? success : failure, NOW);
       return events(text).map(({ type }) => type.replace('platform.', ''));
     };

@@ -26,6 +26,13 @@ export interface InvocationFacts {
   readonly producedBytes: number;
   /** X-Ray's header, where the function is traced. */
   readonly trace: string | undefined;
+  /** Whom it was for, where the function has tenants. */
+  readonly tenantId: string | undefined;
+}
+
+/** What is known of an invocation when it begins. */
+export interface InvocationStart extends Pick<InvocationFacts, 'requestId' | 'trace' | 'tenantId'> {
+  readonly version: string;
 }
 
 /** When an init takes place: in its own phase or inside an invocation; because of one, or ahead of all. */
@@ -52,7 +59,7 @@ export interface PlatformLog {
   /** A sandbox begins to load the function. */
   initStart(spec: FunctionSpec, init: InitStart, now: number): string;
   initEnd(init: InitEnd, now: number): string;
-  start(requestId: string, version: string, trace: string | undefined, now: number): string;
+  start(invocation: InvocationStart, now: number): string;
   end(invocation: InvocationFacts, ending: Ending, now: number): string;
 }
 

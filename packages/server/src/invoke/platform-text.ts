@@ -16,7 +16,7 @@ export const textPlatformLog: PlatformLog = {
     return `INIT_REPORT Init Duration: ${durationMs.toFixed(2)} ms\tPhase: ${phase}\t${statusText(status, errorType)}\n`;
   },
 
-  start(requestId, version) {
+  start({ requestId, version }) {
     return `START RequestId: ${requestId} Version: ${version}\n`;
   },
 

@@ -5,6 +5,8 @@ import type { LineOptions } from './line.ts';
 /** The function versions that have a sandbox, or of which somebody waits for one. */
 export class FunctionPools implements Disposable {
   readonly #pools = new Map<string, FunctionPool>();
+  /** By the key of a version: the pools of its tenants. */
+  readonly #tenants = new Map<string, Set<FunctionPool>>();
   readonly #lineOptions: LineOptions;
 
   constructor(lineOptions: LineOptions) {
@@ -21,12 +23,31 @@ export class FunctionPools implements Disposable {
     if (pool === undefined) {
       pool = new FunctionPool(spec, this.#lineOptions);
       this.#pools.set(spec.key, pool);
+      if (spec.tenant !== undefined) this.#addTenant(pool, spec.tenant.of);
     }
     return pool;
   }
 
   forgetIfEmpty(pool: FunctionPool): void {
-    if (pool.empty && this.#pools.get(pool.spec.key) === pool) this.#pools.delete(pool.spec.key);
+    const { key, tenant } = pool.spec;
+    if (!pool.empty || this.#pools.get(key) !== pool) return;
+    this.#pools.delete(key);
+    if (tenant === undefined) return;
+    const tenants = this.#tenants.get(tenant.of);
+    tenants?.delete(pool);
+    if (tenants?.size === 0) this.#tenants.delete(tenant.of);
+  }
+
+  /** All that are of this version: its own, and those of its tenants. */
+  allOf(spec: FunctionSpec): FunctionPool[] {
+    const own = this.get(spec);
+    return [...(own === undefined ? [] : [own]), ...(this.#tenants.get(spec.key) ?? [])];
+  }
+
+  #addTenant(pool: FunctionPool, version: string): void {
+    const tenants = this.#tenants.get(version);
+    if (tenants === undefined) this.#tenants.set(version, new Set([pool]));
+    else tenants.add(pool);
   }
 
   /** Nobody stands in any line afterwards. */

@@ -295,10 +295,10 @@ export class WorkerManager implements AsyncDisposable {
 
   /** This function version is no more: idle sandboxes of it end soon, the others when they have finished. */
   retire(spec: FunctionSpec): void {
-    const pool = this.#pools.get(spec);
-    if (pool === undefined) return;
-    this.#endings.drain(pool);
-    this.#pools.forgetIfEmpty(pool);
+    for (const pool of this.#pools.allOf(spec)) {
+      this.#endings.drain(pool);
+      this.#pools.forgetIfEmpty(pool);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Admission, Identity } from '../../auth/identity.ts';
+import { forTenant } from '../../functions/tenancy.ts';
 import type { Choice } from '../../functions/updates/update.ts';
 import type { Invocation } from '../../invoke/invocation.ts';
 import { activeTrace } from '../../invoke/trace.ts';
@@ -42,6 +43,14 @@ export function readEvent(
   );
 }
 
+/** The choice for the tenant whom a request names. @throws ApiError as {@link forTenant} does. */
+export function choiceForTenant(choice: Choice, headers: IncomingHttpHeaders): Choice {
+  const tenant = headers['x-amz-tenant-id'] as string | undefined;
+  if (tenant === undefined && choice.spec.tenancy === undefined) return choice;
+  const { reason, report } = choice;
+  return { reason, report, spec: forTenant(choice.spec, tenant) };
+}
+
 /** @throws ApiError InvalidRequestContentException for a client context that is none. */
 export function describeInvocation(
   headers: IncomingHttpHeaders,
@@ -62,6 +71,7 @@ export function describeInvocation(
     invokedArn,
     payload,
     tail,
+    ...(spec.tenant === undefined ? undefined : { tenantId: spec.tenant.id }),
     ...(context === undefined ? undefined : { clientContext: decodeContext(context) }),
     ...(traceId === undefined ? undefined : { traceId }),
   };

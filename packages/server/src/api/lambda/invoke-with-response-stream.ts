@@ -19,7 +19,7 @@ import { chosenVersion } from '../chosen-version.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { encodeEvent, EVENT_STREAM } from '../protocols/event-stream.ts';
 import { LAMBDA } from './definition.ts';
-import { describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
+import { choiceForTenant, describeInvocation, readEvent, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 
 type EventType = InvokeWithResponseStreamResponseEvent extends infer Event
@@ -71,17 +71,18 @@ export class InvokeWithResponseStreamOperation {
   ): Promise<void> {
     const { headers } = request;
     const type = headers['x-amz-invocation-type'];
+    const tenant = headers['x-amz-tenant-id'];
     const logType = headers['x-amz-log-type'] as string | undefined;
     LAMBDA.validator.check('InvokeWithResponseStreamRequest', {
       // Checked with its URL; any name that is one will do here.
       FunctionName: 'f',
       ...(type === undefined ? {} : { InvocationType: type }),
       ...(logType === undefined ? {} : { LogType: logType }),
+      ...(tenant === undefined ? {} : { TenantId: tenant }),
     });
-    if (headers['x-amz-tenant-id'] !== undefined) throw unavailable('InvokeWithResponseStream with a TenantId');
     // Only now, when the whole request is here: what is resolved is what runs.
     const target = this.#targets.get(identity, request.url!);
-    const choice = chosenVersion(target, headers, this.#random);
+    const choice = choiceForTenant(chosenVersion(target, headers, this.#random), headers);
     const tail = wantsTail(logType, identity, choice.spec);
     if (type === 'DryRun') {
       const version = ['x-amz-executed-version', choice.spec.version];

@@ -5,7 +5,7 @@ import type { BodyReader } from '../body.ts';
 import { chosenVersion } from '../chosen-version.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
-import { describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
+import { choiceForTenant, describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
@@ -59,12 +59,14 @@ export class InvokeOperation {
       const { headers } = request;
       const type = headers['x-amz-invocation-type'] as string | undefined;
       const logType = headers['x-amz-log-type'] as string | undefined;
-      if (logType !== undefined || (type !== undefined && type !== 'RequestResponse')) check(type, logType);
-      if (headers['x-amz-tenant-id'] !== undefined) throw unavailable('Invoke with a TenantId');
+      const tenant = headers['x-amz-tenant-id'] as string | undefined;
+      if (logType !== undefined || tenant !== undefined || (type !== undefined && type !== 'RequestResponse')) {
+        check(type, logType, tenant);
+      }
       if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
-      const choice = chosenVersion(target, headers, this.#random);
+      const choice = choiceForTenant(chosenVersion(target, headers, this.#random), headers);
       const tail = wantsTail(logType, identity, choice.spec);
       if (type === 'DryRun') {
         send(response, requestId, {
@@ -87,12 +89,13 @@ export class InvokeOperation {
   }
 }
 
-function check(type: string | undefined, logType: string | undefined): void {
+function check(type: string | undefined, logType: string | undefined, tenant: string | undefined): void {
   LAMBDA.validator.check('InvocationRequest', {
     // Checked with its URL; any name that is one will do here.
     FunctionName: 'f',
     ...(type === undefined ? {} : { InvocationType: type }),
     ...(logType === undefined ? {} : { LogType: logType }),
+    ...(tenant === undefined ? {} : { TenantId: tenant }),
   });
 }
 
