@@ -1,5 +1,6 @@
 export * from './glossary.ts';
 export * from './function-spec.ts';
+export * from './capacity-request.ts';
 export * from './environment.ts';
 export * from './frames.ts';
 export * from './messages.ts';

@@ -10,11 +10,13 @@ import type { GeneralPoolView } from '../capacity/view.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
+import { Managers } from '../placement/managers.ts';
 import { Provisioned } from '../placement/provisioned.ts';
 import type { ProvisionedState } from '../placement/provisioned.ts';
 import { Rollout } from '../placement/rollout.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
 import { WorkerManager } from '../placement/worker-manager.ts';
+import type { WorkerManagerOptions } from '../placement/worker-manager.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
@@ -68,6 +70,10 @@ export interface FleetOptions {
   readonly sandboxKeepAliveMs?: number;
   /** 30 minutes if absent. */
   readonly instanceKeepAliveMs?: number;
+  /** Worker managers, which divide the accounts among themselves; 1 if absent. */
+  readonly managers?: number;
+  /** What one of them runs for one account before another has to; 1,000 if absent. */
+  readonly accountLeases?: number;
   /** See {@link WorkerManager}'s options; 0.5 if absent. */
   readonly scaleInBelow?: number;
   /** How long a request waits for room before it is throttled; 30 s if absent. */
@@ -143,10 +149,10 @@ const POOL_SIZING: Omit<PoolSizing, 'least'> = {
   busyRequestsPerSecond: 200,
 };
 
-/** Everything that runs functions: capacity, placement and the router on one provider. */
+/** Everything that runs functions: capacity, the worker managers and the router on one provider. */
 export class Fleet implements AsyncDisposable {
   readonly #capacity: Capacity;
-  readonly #placement: WorkerManager;
+  readonly #placement: Managers;
   readonly #router: Router;
   readonly #rollout: Rollout;
   readonly #provisioned: Provisioned;
@@ -180,9 +186,16 @@ export class Fleet implements AsyncDisposable {
       atOnce: processors,
       onLog,
     });
-    const placement: WorkerManager = new WorkerManager({
+    const accountConcurrency = options.accountConcurrency ?? (() => 1_000);
+    const epoch = clock.wallTime();
+    const waitMs = options.waitMs ?? 30_000;
+    const { accountLeases = 1_000 } = options;
+    const common: Omit<WorkerManagerOptions, 'manager'> = {
+      epoch,
       clock,
+      accountLeases,
       capacity: this.#capacity,
+      allInstances: () => placement.instances,
       logs,
       credentialsFor,
       renewAfterMs: options.renewAfterMs ?? 60 * 60_000,
@@ -192,14 +205,19 @@ export class Fleet implements AsyncDisposable {
       freezeAfterMs: options.freezeAfterMs ?? 5,
       sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
       instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
-      waitMs: options.waitMs ?? 30_000,
+      waitMs,
       shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
       scaleInBelow: options.scaleInBelow ?? 0.5,
       load: (sandbox) => loadAhead(sandbox, placement, clock),
-    });
+    };
+    const managers = Array.from(
+      { length: options.managers ?? 1 },
+      (_, manager) => new WorkerManager({ ...common, manager }),
+    );
+    const placement: Managers = new Managers({ clock, managers, epoch, accountLeases, accountConcurrency, waitMs });
     this.#placement = placement;
     this.#rollout = new Rollout({
       clock,
@@ -215,7 +233,6 @@ export class Fleet implements AsyncDisposable {
       processors,
       onLog,
     });
-    const accountConcurrency = options.accountConcurrency ?? (() => 1_000);
     const { pollMs = 0 } = options;
     this.#router = new Router({ clock, placement, records, accountConcurrency, processors, pollMs });
   }
@@ -227,7 +244,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Whether an instance is there to run something. */
   get ready(): boolean {
-    return this.#capacity.warmCount > 0 || [...this.#placement.instances].length > 0;
+    return this.#capacity.warmCount > 0 || this.#placement.instances.length > 0;
   }
 
   /** Why no instance can be made at present, if that is so. */
@@ -269,6 +286,7 @@ export class Fleet implements AsyncDisposable {
   /** A function's reserved concurrency from now on; undefined where it has none. */
   reserve(spec: FunctionIdentity, count: number | undefined): void {
     this.#router.reserve(spec, count);
+    this.#placement.reserve(spec, count !== undefined);
   }
 
   /** So many sandboxes of a published version are kept initialised from now on; see {@link Provisioned}. */
@@ -285,12 +303,13 @@ export class Fleet implements AsyncDisposable {
   /** A function is deleted: all that has been kept about it goes. */
   forget(spec: FunctionSpec): void {
     this.#placement.retire(spec);
+    this.#placement.reserve(spec, false);
     this.#router.forget(spec);
   }
 
   /** What `GET /_hearth/fleet` shows. */
   view(): FleetView {
-    const active = [...this.#placement.instances].map((instance): InstanceView => {
+    const active = this.#placement.instances.map((instance): InstanceView => {
       const sandboxes = [...instance.sandboxes.values()];
       return {
         id: instance.id,

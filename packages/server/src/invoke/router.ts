@@ -4,6 +4,7 @@ import type { Clock } from '../instances/clock.ts';
 import type { InitOutcome } from '../placement/initialiser.ts';
 import { DeadlineQueue } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
+import type { Asker } from '../placement/managers.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
 import { Trail } from '../placement/trail.ts';
 import { BusyPoll } from './busy-poll.ts';
@@ -19,7 +20,7 @@ import type { RecordSink } from './ports.ts';
 export interface SandboxSource {
   takeIdle(spec: FunctionSpec): Sandbox | undefined;
   waitForBusy(spec: FunctionSpec, request: PatientRequest, now: number): boolean;
-  place(spec: FunctionSpec, beside: undefined, trail: Trail): Promise<Sandbox>;
+  place(spec: FunctionSpec, wish: undefined, asker: Asker): Promise<Sandbox>;
   initialise(sandbox: Sandbox, timeoutMs: number): Promise<InitOutcome>;
   continueLog(sandbox: Sandbox, stream: string): void;
   measure(sandbox: Sandbox, now: number): void;
@@ -248,8 +249,9 @@ export class Router implements ExecutionHost, Disposable {
   }
 
   async #place(execution: Execution): Promise<Sandbox> {
+    const { spec, requestId } = execution.invocation;
     for (let attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
-      const sandbox = await this.#placement.place(execution.invocation.spec, undefined, execution.trail!);
+      const sandbox = await this.#placement.place(spec, undefined, { requestId, trail: execution.trail! });
       // It may have died in the turn between being given and being received.
       if (sandbox.ending) {
         execution.trail!.missed('again', 'the sandbox died before it could be used', this.clock.now());

@@ -12,6 +12,8 @@ export interface ActivePoolOptions {
   readonly clock: Clock;
   readonly capacity: Capacity;
   readonly index: InstanceIndex;
+  /** The number of the manager whose they are. */
+  readonly manager: number;
   readonly overheadMb: number;
   /** How long an empty instance is kept. */
   readonly instanceKeepAliveMs: number;
@@ -98,9 +100,9 @@ export class ActivePool implements AsyncDisposable {
   }
 
   #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
-    const { index, overheadMb, onReport } = this.#options;
+    const { index, manager, overheadMb, onReport } = this.#options;
     instance.assign(account);
-    const managed = new ManagedInstance(instance, account, subPool, overheadMb, index.roomOf(account));
+    const managed = new ManagedInstance(instance, account, subPool, manager, overheadMb, index.roomOf(account));
     this.instances.add(managed);
     index.add(managed);
     instance.listen({

@@ -11,11 +11,12 @@ const RECENT_MS = 1_000;
  * For each sandbox that the present load on a function version needs, where it is; one where there is no load; none where none is warm.
  * Requests of a quick function wait for a busy sandbox rather than take another one (line.ts): it needs no more than may be busy at a time.
  */
-export function demand(pool: FunctionPool, now: number): ManagedInstance[] {
+export function demand(pools: readonly FunctionPool[], now: number): ManagedInstance[] {
   const executing: ManagedInstance[] = [];
   const recent: ManagedInstance[] = [];
   let warm: ManagedInstance | undefined;
-  for (const { state, instance, lastUsedAt } of pool.sandboxes) {
+  let mostAtOnce = 0;
+  for (const { state, instance, lastUsedAt } of pools.flatMap(({ sandboxes }) => [...sandboxes])) {
     if (state !== 'idle' && state !== 'executing') continue;
     warm ??= instance;
     if (state === 'executing') executing.push(instance);
@@ -24,14 +25,15 @@ export function demand(pool: FunctionPool, now: number): ManagedInstance[] {
   if (warm === undefined) return [];
   const needed = [...executing, ...recent];
   if (needed.length === 0) return [warm];
-  return pool.pace === 'quick' ? needed.slice(0, pool.line.parallel) : needed;
+  for (const { pace, line } of pools) mostAtOnce += pace === 'quick' ? line.parallel : Infinity;
+  return needed.slice(0, mostAtOnce);
 }
 
 /** What of a demand another version does not meet yet: as many as are missing, on the same instances where that is possible. */
-export function unmet(needed: readonly ManagedInstance[], pool: FunctionPool | undefined): ManagedInstance[] {
+export function unmet(needed: readonly ManagedInstance[], pools: readonly FunctionPool[]): ManagedInstance[] {
   const present = new Map<ManagedInstance, number>();
   let total = 0;
-  for (const { ending, instance } of pool?.sandboxes ?? []) {
+  for (const { ending, instance } of pools.flatMap(({ sandboxes }) => [...sandboxes])) {
     if (ending) continue;
     total++;
     present.set(instance, (present.get(instance) ?? 0) + 1);

@@ -21,12 +21,21 @@ const PROOF = 8;
 const STEADY_COUNT = 100;
 const LONG_MS = 20;
 
+/** What one account has here. */
+export interface AccountUse {
+  /** Its sandboxes that execute, or are on their way to it. */
+  leases: number;
+  /** Its function versions. */
+  pools: number;
+}
+
 /**
  * The sandboxes of one function version. The idle ones are a stack, so that under less load the same few stay busy and
  * the surplus at the bottom grows old. Every step costs a few assignments.
  */
 export class FunctionPool {
   readonly spec: FunctionSpec;
+  readonly account: AccountUse;
   readonly sandboxes = new Set<Sandbox>();
   /** Requests of this function that wait for any sandbox of it. */
   readonly waiting = new Set<PlacementRequest>();
@@ -55,8 +64,9 @@ export class FunctionPool {
   /** Invocations since the last that waited for anything but a processor. */
   #computed = 0;
 
-  constructor(spec: FunctionSpec, options: LineOptions) {
+  constructor(spec: FunctionSpec, account: AccountUse, options: LineOptions) {
     this.spec = spec;
+    this.account = account;
     this.#processors = options.processors;
     this.line = new Line(this, options);
   }

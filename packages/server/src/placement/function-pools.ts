@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import { FunctionPool } from './function-pool.ts';
+import type { AccountUse } from './function-pool.ts';
 import type { LineOptions } from './line.ts';
 
 /** The function versions that have a sandbox, or of which somebody waits for one. */
@@ -7,6 +8,7 @@ export class FunctionPools implements Disposable {
   readonly #pools = new Map<string, FunctionPool>();
   /** By the key of a version: the pools of its tenants. */
   readonly #tenants = new Map<string, Set<FunctionPool>>();
+  readonly #accounts = new Map<string, AccountUse>();
   readonly #lineOptions: LineOptions;
 
   constructor(lineOptions: LineOptions) {
@@ -21,7 +23,10 @@ export class FunctionPools implements Disposable {
   of(spec: FunctionSpec): FunctionPool {
     let pool = this.#pools.get(spec.key);
     if (pool === undefined) {
-      pool = new FunctionPool(spec, this.#lineOptions);
+      const use = this.useOf(spec.account);
+      use.pools++;
+      this.#accounts.set(spec.account, use);
+      pool = new FunctionPool(spec, use, this.#lineOptions);
       this.#pools.set(spec.key, pool);
       if (spec.tenant !== undefined) this.#addTenant(pool, spec.tenant.of);
     }
@@ -29,13 +34,19 @@ export class FunctionPools implements Disposable {
   }
 
   forgetIfEmpty(pool: FunctionPool): void {
-    const { key, tenant } = pool.spec;
+    const { key, account, tenant } = pool.spec;
     if (!pool.empty || this.#pools.get(key) !== pool) return;
     this.#pools.delete(key);
+    if (--pool.account.pools === 0) this.#accounts.delete(account);
     if (tenant === undefined) return;
     const tenants = this.#tenants.get(tenant.of);
     tenants?.delete(pool);
     if (tenants?.size === 0) this.#tenants.delete(tenant.of);
+  }
+
+  /** What an account has here. */
+  useOf(account: string): AccountUse {
+    return this.#accounts.get(account) ?? { leases: 0, pools: 0 };
   }
 
   /** All that are of this version: its own, and those of its tenants. */

@@ -11,7 +11,7 @@ const spec = testSpec({ code: { sha256: '0'.repeat(64), size: 1 } });
 async function executing(): Promise<{ lean: LeanManager; sandbox: Sandbox }> {
   const lean = new LeanManager({ instanceMemoryMb: 1024, warmInstances: 1, maxMemoryMb: 4096 });
   await lean.capacity.start();
-  const placing = lean.manager.place(spec);
+  const placing = lean.place(spec);
   lean.obey();
   const sandbox = await placing;
   lean.initialise(sandbox);

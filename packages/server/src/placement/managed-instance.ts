@@ -16,6 +16,8 @@ export class ManagedInstance extends Deadline implements Roomy {
   readonly account: string;
   /** The sub-pool it came from. */
   readonly subPool: string;
+  /** The number of the manager whose it is, for good. */
+  readonly manager: number;
   /** What sandboxes may commit: its memory without the agent's and the zygote's share. */
   readonly capacityMb: number;
   /** All that hold a slot, those on their way out included. */
@@ -45,6 +47,7 @@ export class ManagedInstance extends Deadline implements Roomy {
     instance: Instance,
     account: string,
     subPool: string,
+    manager: number,
     overheadMb: number,
     index: RoomIndex<ManagedInstance>,
   ) {
@@ -52,6 +55,7 @@ export class ManagedInstance extends Deadline implements Roomy {
     this.instance = instance;
     this.account = account;
     this.subPool = subPool;
+    this.manager = manager;
     this.capacityMb = instance.memoryMb - overheadMb;
     this.#index = index;
     index.add(this);

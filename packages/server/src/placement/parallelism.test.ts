@@ -85,13 +85,17 @@ test('never fewer than the least, whatever happens', () => {
 });
 
 function poolOf(busy: number): FunctionPool {
-  const pool = new FunctionPool(testSpec({ code: { sha256: 'a'.repeat(64), size: 1 } }), {
-    clock: new ManualClock(),
-    processors: 2,
-    ahead: 0,
-    hasRoom: () => true,
-    isAwaited: () => false,
-  });
+  const pool = new FunctionPool(
+    testSpec({ code: { sha256: 'a'.repeat(64), size: 1 } }),
+    { leases: 0, pools: 1 },
+    {
+      clock: new ManualClock(),
+      processors: 2,
+      ahead: 0,
+      hasRoom: () => true,
+      isAwaited: () => false,
+    },
+  );
   for (let count = 0; count < busy; count++) pool.enterBusy({} as Sandbox);
   return pool;
 }

@@ -11,7 +11,7 @@ import type { Sandbox } from './sandbox.ts';
 
 /** What a rollout needs of the rest of placement. */
 export interface RolloutPlacement {
-  poolOf(spec: FunctionSpec): FunctionPool | undefined;
+  poolsOf(spec: FunctionSpec): readonly FunctionPool[];
   /** A new sandbox, on this instance where it has room. */
   place(spec: FunctionSpec, wish: PlacementWish): Promise<Sandbox>;
   /** A sandbox that has loaded its function is free for whoever comes. */
@@ -88,7 +88,7 @@ export class Rollout {
    * away from it, so it comes to an end.
    */
   begun(spec: FunctionSpec): Promise<void> | undefined {
-    const waits = (): boolean => this.#options.placement.poolOf(spec)?.hasUnbegun ?? false;
+    const waits = (): boolean => this.#options.placement.poolsOf(spec).some(({ hasUnbegun }) => hasUnbegun);
     if (!waits()) return undefined;
     return new Promise((resolve) => {
       const look = (): void => {
@@ -122,17 +122,17 @@ export class Rollout {
   async #makeFirst(move: Move, beside: ManagedInstance): Promise<void> {
     const { placement } = this.#options;
     await this.#make(move, beside);
-    const served = placement.poolOf(move.old);
-    if (served !== undefined) placement.poolOf(move.next)?.expectLike(served);
+    const [served] = placement.poolsOf(move.old);
+    if (served === undefined) return;
+    for (const pool of placement.poolsOf(move.next)) pool.expectLike(served);
   }
 
   #demand(spec: FunctionSpec): ManagedInstance[] {
-    const pool = this.#options.placement.poolOf(spec);
-    return pool === undefined ? [] : demand(pool, this.#options.clock.now());
+    return demand(this.#options.placement.poolsOf(spec), this.#options.clock.now());
   }
 
   #missing({ old, next }: Move): ManagedInstance[] {
-    return unmet(this.#demand(old), this.#options.placement.poolOf(next));
+    return unmet(this.#demand(old), this.#options.placement.poolsOf(next));
   }
 
   /** One version loads already: sandboxes that can't be had now are left to the requests that will need them. */

@@ -13,7 +13,8 @@ import type { WaitingRoom } from './waiting-room.ts';
 export interface RoomMakerOptions {
   readonly capacity: Capacity;
   readonly index: InstanceIndex;
-  readonly instances: ReadonlySet<ManagedInstance>;
+  /** Of all managers: any may have to go. */
+  readonly instances: () => Iterable<ManagedInstance>;
   readonly waiting: WaitingRoom;
   readonly overheadMb: number;
   readonly onLog: ServerLog;
@@ -70,7 +71,7 @@ export class RoomMaker {
     for (const { spec } of waiting.requests) {
       if (seen.has(spec.account)) continue;
       seen.add(spec.account);
-      const eviction = roomByEviction(spec, index.instancesOf(spec.account), instances);
+      const eviction = roomByEviction(spec, index.instancesOf(spec.account), instances());
       for (const sandbox of eviction.sandboxes) onEvicted(sandbox);
       if (eviction.instance !== undefined) onGivenUp(eviction.instance);
     }

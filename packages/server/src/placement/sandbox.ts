@@ -161,6 +161,7 @@ export class Sandbox extends Deadline {
     this.reason = reason;
     this.committedMb = spec.memoryMb;
     pool.coming++;
+    pool.account.leases++;
     instance.busyMb += spec.memoryMb;
   }
 
@@ -191,10 +192,13 @@ export class Sandbox extends Deadline {
     if (isComing(this.#state) && !isComing(state)) this.pool.coming--;
     if (this.#state === 'executing') this.pool.leaveBusy(this);
     if (state === 'executing') this.pool.enterBusy(this);
-    if (isBusy(this.#state) !== isBusy(state)) {
-      this.instance.busyMb += isBusy(state) ? this.spec.memoryMb : -this.spec.memoryMb;
-    }
+    if (isBusy(this.#state) !== isBusy(state)) this.#count(isBusy(state) ? 1 : -1);
     this.#state = state;
+  }
+
+  #count(by: 1 | -1): void {
+    this.pool.account.leases += by;
+    this.instance.busyMb += by * this.spec.memoryMb;
   }
 
   /** What its processes wrote to descriptors 1 and 2. `bytes` is valid until the call returns. */

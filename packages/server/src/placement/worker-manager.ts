@@ -1,5 +1,5 @@
 import { ApiError, archivesFor } from '@hearth/protocol';
-import type { FunctionSpec } from '@hearth/protocol';
+import type { CapacityRefusal, CapacityRequest, FunctionSpec } from '@hearth/protocol';
 import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport } from '../instances/provider.ts';
@@ -29,6 +29,14 @@ import type { Trail } from './trail.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface WorkerManagerOptions {
+  /** Its number among the managers. */
+  readonly manager: number;
+  /** Of the ring by which it has its accounts. */
+  readonly epoch: number;
+  /** Those of all managers, which share the machine's memory; its own if absent. */
+  readonly allInstances?: () => Iterable<ManagedInstance>;
+  /** Leases that one account may have here before it is answered `throttled`. */
+  readonly accountLeases: number;
   readonly clock: Clock;
   readonly capacity: Capacity;
   readonly logs: LogSink;
@@ -137,7 +145,7 @@ export class WorkerManager implements AsyncDisposable {
     const roomMaker = new RoomMaker({
       ...options,
       index,
-      instances: this.#active.instances,
+      instances: options.allInstances ?? (() => this.#active.instances),
       waiting: this.#waiting,
       onBooted: async (instance, account) => {
         if (this.#ladder.closed) await instance[Symbol.asyncDispose]();
@@ -169,7 +177,7 @@ export class WorkerManager implements AsyncDisposable {
       replacements: new Replacements({
         clock,
         load: options.load,
-        place: (spec, wish) => this.place(spec, wish),
+        place: (spec, wish) => this.#place(spec, wish),
         offer: (sandbox, now) => this.offer(sandbox, now),
       }),
       onSurplus: (instance, reason) => this.#active.drain(instance, reason),
@@ -203,8 +211,13 @@ export class WorkerManager implements AsyncDisposable {
     return this.#leases.wake(pool);
   }
 
+  /** Sandboxes of an account that execute here, or are on their way to it. */
+  leasesOf(account: string): number {
+    return this.#pools.useOf(account).leases;
+  }
+
   /**
-   * The rest of the ladder. Resolves with a sandbox that the caller has alone until it calls `release` or `destroy`:
+   * The rest of the ladder, unless the answer is a refusal. Resolves with a sandbox that the caller has alone until it calls `release` or `destroy`:
    * `initialising` if it is new, `executing` if another request has just finished with it.
    *
    * Rejects with an `ApiError`: TooManyRequestsException where there was no room in time, ServiceException where
@@ -213,12 +226,20 @@ export class WorkerManager implements AsyncDisposable {
    * @param wish where it is made ahead of need; then it is an idle one only if another request has just finished with it.
    * @param trail is told what was tried, as it happens.
    */
-  place(spec: FunctionSpec, wish?: PlacementWish, trail?: Trail): Promise<Sandbox> {
+  place(request: CapacityRequest, wish?: PlacementWish, trail?: Trail): Promise<Sandbox> | CapacityRefusal {
+    if (request.epoch !== this.#options.epoch) return 'moved';
+    if (request.deadlineMs < this.#options.clock.wallTime()) return 'too-late';
+    const { accountLeases } = this.#options;
+    if (!request.final && this.leasesOf(request.account) >= accountLeases) return 'throttled';
+    return this.#place(request.spec, wish, trail);
+  }
+
+  #place(spec: FunctionSpec, wish?: PlacementWish, trail?: Trail): Promise<Sandbox> {
     if (this.#ladder.closed) return Promise.reject(stopping());
     const coming = this.#options.runtimeComing(spec.runtime);
     if (coming !== undefined) {
       trail?.missed('runtime', `${spec.runtime} is being fetched`, this.#options.clock.now());
-      return coming.then(() => this.place(spec, wish, trail));
+      return coming.then(() => this.#place(spec, wish, trail));
     }
     const { maxMemoryMb } = this.#options.capacity;
     if (spec.memoryMb + this.#options.overheadMb > maxMemoryMb) {

@@ -69,7 +69,7 @@ function specOf(index: number, revision = 0, memoryMb = MEMORY_MB): FunctionSpec
 
 /** Requests that have no idle sandbox get new ones; resolves when all have theirs. */
 async function place(specs: readonly FunctionSpec[]): Promise<Sandbox[]> {
-  const placing = specs.map((spec) => manager.place(spec));
+  const placing = specs.map((spec) => lean.place(spec));
   lean.obey();
   return Promise.all(placing);
 }

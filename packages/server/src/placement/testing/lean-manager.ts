@@ -1,3 +1,4 @@
+import type { FunctionSpec } from '@hearth/protocol';
 import { Capacity } from '../../capacity/capacity.ts';
 import { declare } from '../../capacity/configuration.ts';
 import { ManualClock } from '../../instances/testing/manual-clock.ts';
@@ -52,6 +53,9 @@ export class LeanManager {
       onLog: (_level, message) => process.stderr.write(`${message}\n`),
     });
     this.manager = new WorkerManager({
+      manager: 0,
+      epoch: 1,
+      accountLeases: Infinity,
       clock,
       capacity: this.capacity,
       logs: { open: () => writer },
@@ -73,6 +77,12 @@ export class LeanManager {
       load: () => Promise.resolve(),
       ...options,
     });
+  }
+
+  /** See {@link WorkerManager.place}. */
+  place(spec: FunctionSpec): Promise<Sandbox> {
+    const request = { account: spec.account, spec, deadlineMs: Infinity, epoch: 1, final: true };
+    return this.manager.place(request) as Promise<Sandbox>;
   }
 
   /** Agents carry out what they were asked for. */
