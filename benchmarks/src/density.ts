@@ -1,4 +1,4 @@
-/** `density`: what idle sandboxes cost the machine, everything counted. */
+/** `density`: what idle sandboxes cost the machine, everything counted, and what a warm instance costs before it has any. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from './client.ts';
 import { createFunctions, freshNames } from './functions.ts';
 import { Hearth } from './hearth.ts';
+import { instanceReport, warmInstances } from './idle-instance.ts';
 import { readMeminfo } from './machine.ts';
 import { atLeast, type Benchmark, type Context, type Report } from './report.ts';
 import { median } from './statistics.ts';
@@ -36,11 +37,12 @@ interface Level {
 
 export const density: Benchmark = {
   name: 'density',
-  summary: 'memory of idle warm sandboxes',
+  summary: 'memory of idle warm sandboxes and instances',
   async run(context: Context): Promise<Report> {
     const steps = context.quick ? [100, 300] : [300, 600, 1200];
     const total = steps.at(-1) ?? 0;
     const settle = context.quick ? 2000 : 5000;
+    const instances = instanceReport(await warmInstances(context, settle));
     const empty = await measure(settle);
     const levels: Level[] = [];
     await usingHearth(context, total, async (hearth, names) => {
@@ -69,7 +71,13 @@ export const density: Benchmark = {
       sandboxes: processes,
       memory: await idleProcesses(processes, () => measure(settle)),
     });
-    return report(empty, emptyAgain, levels);
+    const sandboxes = report(empty, emptyAgain, levels);
+    return {
+      tables: [...sandboxes.tables, ...instances.tables],
+      goals: [...sandboxes.goals, ...instances.goals],
+      notes: [...sandboxes.notes, ...instances.notes],
+      rounds: { sandboxes: sandboxes.rounds, instances: instances.rounds },
+    };
   },
 };
 

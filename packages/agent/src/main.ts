@@ -47,6 +47,7 @@ const zygotes = new Zygotes({
     netns: NETNS,
   },
   store: config.runtimes,
+  disk: config.disk,
   onDead: (sandbox, end) => sandboxes.died(sandbox, end),
   onWarm: (runtime) => {
     sandboxes

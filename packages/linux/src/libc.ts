@@ -102,7 +102,6 @@ const waitpidCall = libc.func('int waitpid(int, void*, int)');
 const pidfdOpenCall = libc.func('long syscall(long, int, uint)');
 const epollCreateCall = libc.func('int epoll_create1(int)');
 const epollCtlCall = libc.func('int epoll_ctl(int, int, int, void*)');
-const mmapCall = libc.func('intptr_t mmap(uintptr_t, ulong, int, int, int, long)');
 const mallocTrimCall = libc.func('int malloc_trim(ulong)');
 const lseekCall = libc.func('long lseek(int, long, int)');
 const execveCall = libc.func('int execve(const char*, const char**, const char**)');
@@ -478,20 +477,6 @@ export function addToEpoll(epoll: number, fd: number): void {
 export function removeFromEpoll(epoll: number, fd: number): void {
   const EPOLL_CTL_DEL = 2;
   check(epollCtlCall(epoll, EPOLL_CTL_DEL, fd, null), 'epoll_ctl');
-}
-
-/**
- * mmap(2): takes a range of this process's addresses so that nothing else is put there. It can't be read or written, and
- * costs no memory.
- */
-export function reserveAddresses(start: number, length: number): void {
-  const PROT_NONE = 0;
-  const MAP_PRIVATE = 0x2;
-  const MAP_ANONYMOUS = 0x20;
-  const MAP_NORESERVE = 0x4000;
-  const MAP_FIXED_NOREPLACE = 0x10_0000;
-  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-  check(Number(mmapCall(start, length, PROT_NONE, flags, -1, 0)), 'mmap', start.toString(16));
 }
 
 /** Whether a file has an extended attribute that this process may see. See getxattr(2). */

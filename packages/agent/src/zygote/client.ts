@@ -54,8 +54,8 @@ export class ZygoteClient implements Disposable {
   readonly #warm = Promise.withResolvers<void>();
   #suitsLarge = false;
 
-  /** @param program path of the zygote's bundle. */
-  constructor(program: string, paths: ZygotePaths, listener: ZygoteListener) {
+  /** @param program path of the zygote's bundle. @param preload path of a library that the loader maps first (`address-space.ts`). */
+  constructor(program: string, preload: string, paths: ZygotePaths, listener: ZygoteListener) {
     this.#listener = listener;
     const stdio = ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'] as const;
     this.#process = spawn(paths.node, [...ZYGOTE_FLAGS, ...turnedOff(paths.runtime), program], {
@@ -65,6 +65,7 @@ export class ZygoteClient implements Disposable {
         PATH: '/usr/local/bin:/usr/bin:/bin',
         // Read by the loader when a process starts, and good for all that are forked from it.
         LD_LIBRARY_PATH: LIBRARY_PATH.join(':'),
+        LD_PRELOAD: preload,
         HEARTH_ZYGOTE: JSON.stringify(paths),
       },
     });

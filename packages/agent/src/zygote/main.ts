@@ -33,7 +33,6 @@ import {
 } from '@hearth/linux';
 import { CAUGHT_SIGNALS } from '@hearth/protocol';
 import { prepareSandboxes, runSandbox, SEED_BYTES, warmUp } from '@hearth/runtime-node';
-import { packHeap } from './address-space.ts';
 import { becomeSandbox, type Handles, MASKED } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
@@ -68,7 +67,6 @@ const handles: Handles = {
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
 const youngGeneration = new YoungGeneration();
-packHeap();
 await warmUp({ connect: connectUnix });
 const collectGarbage = compact();
 // Once more: what code has learned of its own use has moved or gone.
@@ -98,7 +96,7 @@ function compact(): (options: object) => void {
   setFlagsFromString('--no-expose-gc');
   // Our own code is compiled in full, once; functions' code as they need it.
   setFlagsFromString('--lazy');
-  // Moves about half of the heap each time, away from where it was before there was packHeap.
+  // Moves about half of the heap each time, and what stays together.
   setFlagsFromString('--stress-compaction');
   for (let round = 0; round < 2; round++) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   setFlagsFromString('--no-stress-compaction');

@@ -1,7 +1,8 @@
 /** The zygotes of this instance: one for each runtime that is used in it, started when that runtime is first asked for. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUILT_IN_RUNTIME, type RuntimeId } from '@hearth/protocol';
+import { addressTaker } from './address-space.ts';
 import { type SandboxEnd, ZygoteClient } from './client.ts';
 import type { ZygotePaths } from './orders.ts';
 
@@ -18,6 +19,8 @@ export interface ZygotesOptions {
   paths: Omit<ZygotePaths, 'runtime' | 'node'>;
   /** The provider's shared store: a folder for each runtime that was fetched. Undefined where it has none. */
   store: string | undefined;
+  /** A directory to keep a file in that zygotes need. */
+  disk: string;
   onDead: (sandbox: string, end: SandboxEnd) => void;
   /** One that was started on demand is warm. */
   onWarm: (runtime: RuntimeId) => void;
@@ -30,9 +33,12 @@ export class Zygotes {
   readonly #options: ZygotesOptions;
   readonly #warm = new Map<RuntimeId, ZygoteClient>();
   readonly #asked = new Set<RuntimeId>();
+  readonly #preload: string;
 
   constructor(options: ZygotesOptions) {
     this.#options = options;
+    this.#preload = join(options.disk, 'addresses.so');
+    writeFileSync(this.#preload, addressTaker());
   }
 
   /** Undefined while it isn't warm, or where it could not be started. */
@@ -61,6 +67,7 @@ export class Zygotes {
     const node = this.nodeOf(runtime);
     const zygote = new ZygoteClient(
       PROGRAM,
+      this.#preload,
       { ...paths, runtime, node },
       {
         onDead,
