@@ -1,6 +1,6 @@
 /** `burst`: a hundred different functions, none of which has ever run, all called in the same moment. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type Answer } from './client.ts';
+import { Client } from './client.ts';
 import { createFunctions, freshNames } from './functions.ts';
 import { Hearth } from './hearth.ts';
 import type { Target } from './load/target.ts';
@@ -12,6 +12,14 @@ const SIZE = 100;
 const EVENT = JSON.stringify({ message: 'hello' });
 /** Milliseconds between bursts, for spares to be made again. */
 const REST = 3000;
+
+/**
+ * Instances of the scarce pool, and what each of them has room for: 14 functions of 128 MB beside the 192 MB that are its own. A burst
+ * needs eight; four are warm, and no more are kept.
+ */
+const SCARCE = { instances: 4, maxWarmInstances: 4, instanceMemoryMb: 192 + 14 * 128, maxMemoryMb: 16 * 2048 };
+/** How long the scarce pool is given to be full again: milliseconds. */
+const REFILL_LIMIT = 60_000;
 
 interface Round {
   answered: number;
@@ -55,33 +63,87 @@ export const burst: Benchmark = {
         await shoot();
       }
     }
-    return report(rounds);
+    const scarce: ScarceRound[] = [];
+    for (let round = 0; round < (context.quick ? 1 : 3); round++) {
+      context.progress(`pool too small by half, round ${round + 1}`);
+      scarce.push(await onScarcePool(context));
+    }
+    return report(rounds, scarce);
   },
 };
 
-/** @param warmUp - URL to open the connections with, so that their making isn't part of the burst */
-async function fire(client: Client, targets: Target[], warmUp?: string): Promise<Round> {
+interface ScarceRound extends Round {
+  /** Answers by the step of their instance: `warming`, `boot`, `active`. */
+  steps: Record<string, number>;
+  /** Milliseconds from the last answer until as many instances are warm as there should be. */
+  refillMs: number;
+}
+
+/** A burst of an account that has no instance, on a pool that has warm ones for half of it. */
+async function onScarcePool(context: Context): Promise<ScarceRound> {
+  await using hearth = await Hearth.start({ command: context.hearth, settings: SCARCE });
+  const names = freshNames('scarce', SIZE);
+  await createFunctions(hearth.client(), names);
+  await untilFull(hearth);
+  using client = new Client(SIZE);
+  const targets = names.map((name) => hearth.target(name, EVENT));
+  const ids: string[] = [];
+  const round = await fire(client, targets, `${hearth.url}/_hearth/health`, ids);
+  const end = performance.now();
+  await untilFull(hearth);
+  const refillMs = performance.now() - end;
+  const records = (await Promise.all(ids.map((id) => hearth.operator(`invocations/${id}`)))) as {
+    instanceStep: string;
+  }[];
+  return { ...round, steps: count(records.map(({ instanceStep }) => instanceStep)), refillMs };
+}
+
+async function untilFull(hearth: Hearth): Promise<void> {
+  const end = performance.now() + REFILL_LIMIT;
+  while (performance.now() < end) {
+    const { warmingPool } = (await hearth.operator('fleet')) as FleetAnswer;
+    if (warmingPool.general.configurations.every(({ target, ready }) => ready >= target)) return;
+    await delay(50);
+  }
+  throw new Error(`the warming pool was not full again after ${REFILL_LIMIT / 1000} s`);
+}
+
+/** The part of the fleet's description that is read here. */
+interface FleetAnswer {
+  warmingPool: { general: { configurations: { target: number; ready: number }[] } };
+}
+
+/** @param warmUp - URL to open the connections with, so that their making isn't part of the burst
+ * @param ids - takes the ids of the requests that were answered */
+async function fire(client: Client, targets: Target[], warmUp?: string, ids: string[] = []): Promise<Round> {
   if (warmUp !== undefined) await Promise.all(targets.map(() => client.get(warmUp)));
   const start = performance.now();
   const results = await Promise.allSettled(targets.map((target) => client.echo(target)));
   const wholeMs = performance.now() - start;
   const answers = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
+  ids.push(...answers.map(({ requestId }) => requestId));
   return {
     answered: answers.length,
     failures: results.filter((result) => result.status === 'rejected').map(({ reason }) => String(reason)),
     wholeMs,
     latencyMs: distribution(answers.length === 0 ? [Number.NaN] : answers.map(({ ms }) => ms)),
-    paths: countPaths(answers),
+    paths: count(answers.map(({ startPath }) => startPath)),
   };
 }
 
-function countPaths(answers: readonly Answer[]): Record<string, number> {
+function count(words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { startPath } of answers) counts[startPath] = (counts[startPath] ?? 0) + 1;
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
   return counts;
 }
 
-function report(rounds: Record<'hearth' | 'spawn', Round[]>): Report {
+function text(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .map(([word, times]) => `${times} ${word}`)
+    .join(', ');
+}
+
+function report(rounds: Record<'hearth' | 'spawn', Round[]>, scarce: ScarceRound[]): Report {
   const rate = (list: readonly Round[]): number => median(list.map((round) => round.answered / (round.wholeMs / 1000)));
   const failures = rounds.hearth.flatMap((round) => round.failures);
   return {
@@ -96,21 +158,41 @@ function report(rounds: Record<'hearth' | 'spawn', Round[]>): Report {
           median(list.map(({ latencyMs }) => latencyMs.p50)),
           median(list.map(({ latencyMs }) => latencyMs.p99)),
           median(list.map(({ latencyMs }) => latencyMs.max)),
-          Object.entries(list.at(-1)?.paths ?? {})
-            .map(([path, count]) => `${count} ${path}`)
-            .join(', '),
+          text(list.at(-1)?.paths ?? {}),
         ]),
+      },
+      {
+        title: `The same on a pool too small by half, medians of ${scarce.length}; ms`,
+        columns: ['', 'answered', 'last answer', 'p50', 'p99', 'pool full again', 'instances of the last burst'],
+        rows: [
+          [
+            'hearth',
+            `${scarce.reduce((sum, { answered }) => sum + answered, 0)} of ${scarce.length * SIZE}`,
+            median(scarce.map(({ wholeMs }) => wholeMs)),
+            median(scarce.map(({ latencyMs }) => latencyMs.p50)),
+            median(scarce.map(({ latencyMs }) => latencyMs.p99)),
+            median(scarce.map(({ refillMs }) => refillMs)),
+            text(scarce.at(-1)?.steps ?? {}),
+          ],
+        ],
       },
     ],
     goals: [
       atLeast('burst: answered', rounds.hearth.length * SIZE, rounds.hearth.length * SIZE - failures.length),
       atLeast('burst: sandboxes a second', 400, rate(rounds.hearth)),
+      atLeast(
+        'burst, pool too small by half: answered',
+        scarce.length * SIZE,
+        scarce.reduce((sum, { answered }) => sum + answered, 0),
+      ),
     ],
     notes: [
       `All functions are of one account, MemorySize 128; the connections are open before; ${REST / 1000} s between bursts.`,
       'The client shares the cores with the server.',
+      `The pool too small by half: ${SCARCE.instances} warm instances of ${SCARCE.instanceMemoryMb} MB, where the burst needs eight; a new server each time.`,
       ...failures.slice(0, 3),
+      ...scarce.flatMap((round) => round.failures).slice(0, 3),
     ],
-    rounds,
+    rounds: { ...rounds, scarce },
   };
 }

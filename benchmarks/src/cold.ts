@@ -4,7 +4,7 @@ import { Client } from './client.ts';
 import { createFunctions, freshNames } from './functions.ts';
 import { ACCOUNT, Hearth, type FunctionSettings } from './hearth.ts';
 import { startPeer } from './peers.ts';
-import { atMost, type Benchmark, type Context, type Goal, type Report } from './report.ts';
+import { atLeast, atMost, type Benchmark, type Context, type Goal, type Report } from './report.ts';
 import { rotated } from './rounds.ts';
 import { distribution, median } from './statistics.ts';
 
@@ -14,13 +14,13 @@ const PAUSE = 40;
 /** Warm calls after each cold start that it is compared with. */
 const WARM_CALLS = 5;
 
-type Step = 'warming' | 'active';
+type Step = 'warming' | 'active' | 'boot';
 
 interface Variant {
   name: string;
   /** Start path that the variant is meant to take; others are counted apart. */
   path: 'spare' | 'fork' | 'exec';
-  /** `warming`: each function belongs to a new account, so its instance comes from the warming pool. */
+  /** `warming`: each function belongs to a new account, so its instance comes from the warming pool; `boot`: which keeps none. */
   step: Step;
   env: Record<string, string>;
   settings: FunctionSettings;
@@ -33,6 +33,8 @@ interface Sample {
   warmMs: number;
   /** `times` of the invocation's record: milliseconds since it was received. */
   times: Record<string, number>;
+  /** What making its instance took, by the record; null where it was there. */
+  bootMs: number | null;
 }
 
 const EXEC: FunctionSettings = { Environment: { Variables: { NODE_OPTIONS: '--no-deprecation' } } };
@@ -42,6 +44,8 @@ const VARIANTS: Variant[] = (['active', 'warming'] as const).flatMap((step): Var
   { name: `fork, ${step}`, path: 'fork', step, env: FORKS, settings: {} },
   { name: `exec, ${step}`, path: 'exec', step, env: {}, settings: EXEC },
 ]);
+/** What it costs where nothing is warm: no goal but that the record says so. */
+const BOOT: Variant = { name: 'boot', path: 'spare', step: 'boot', env: {}, settings: {} };
 
 /** Most that SPECIFICATION.md allows: added milliseconds, and as a share of `spawn`. */
 const LIMITS = { spare: [2, 0.1], fork: [4, 0.2], exec: [40, 2] } as const;
@@ -51,12 +55,12 @@ export const cold: Benchmark = {
   summary: 'first invocation of a function, by start path',
   async run(context: Context): Promise<Report> {
     const rounds = context.quick ? 1 : 3;
-    const counts = context.quick ? { active: 40, warming: 4 } : { active: 60, warming: 6 };
-    const samples = new Map<Variant, Sample[]>(VARIANTS.map((variant) => [variant, []]));
+    const counts = context.quick ? { active: 40, warming: 4, boot: 3 } : { active: 60, warming: 6, boot: 6 };
+    const samples = new Map<Variant, Sample[]>([...VARIANTS, BOOT].map((variant) => [variant, []]));
     const spawned: number[] = [];
     for (let round = 0; round < rounds; round++) {
       spawned.push(...(await measureSpawn(context.quick ? 20 : 40)));
-      for (const variant of rotated(VARIANTS, round)) {
+      for (const variant of rotated([...VARIANTS, BOOT], round)) {
         context.progress(`round ${round + 1} of ${rounds}: ${variant.name}`);
         samples.get(variant)?.push(...(await measure(context, variant, counts[variant.step])));
       }
@@ -75,7 +79,8 @@ async function measureSpawn(count: number): Promise<number[]> {
 }
 
 async function measure(context: Context, variant: Variant, count: number): Promise<Sample[]> {
-  await using hearth = await Hearth.start({ command: context.hearth, env: variant.env });
+  const instances: Record<string, number> = variant.step === 'boot' ? { instances: 0, maxWarmInstances: 0 } : {};
+  await using hearth = await Hearth.start({ command: context.hearth, env: variant.env, settings: instances });
   using client = new Client(1);
   const names = freshNames('cold', count + 1);
   const accountOf = (index: number): string => (variant.step === 'active' ? ACCOUNT : String(100_000_000_000 + index));
@@ -95,8 +100,9 @@ async function measure(context: Context, variant: Variant, count: number): Promi
     // The first of all made the server compile its own path, and the account's instance active.
     if (index === 0) continue;
     const record = (await hearth.operator(`invocations/${first.requestId}`)) as InvocationRecord;
-    const { startPath, instanceStep, times } = record;
-    samples.push({ path: startPath, step: instanceStep, coldMs: first.ms, warmMs: median(warm), times });
+    const { startPath, instanceStep, times, costs } = record;
+    const bootMs = costs.boot ?? null;
+    samples.push({ path: startPath, step: instanceStep, coldMs: first.ms, warmMs: median(warm), times, bootMs });
   }
   return samples;
 }
@@ -106,6 +112,7 @@ interface InvocationRecord {
   startPath: string;
   instanceStep: string;
   times: Record<string, number>;
+  costs: { boot?: number };
 }
 
 /** Waits until the warming pool has an instance, for ten seconds at most; without one the sample counts as another step. */
@@ -133,6 +140,12 @@ function report(all: Map<Variant, Sample[]>, spawned: number[]): Report {
     const warm = median(wanted.map(({ warmMs }) => warmMs));
     added.push([variant.name, wanted.length, other, extra.p50, extra.p90, extra.p99, extra.max, warm]);
     steps.push([variant.name, ...STEPS.map((name) => medianTime(wanted, name))]);
+    if (variant === BOOT) {
+      const told = samples.filter(({ step, bootMs }) => step === 'boot' && bootMs !== null && bootMs > 0);
+      goals.push(atLeast('boot: records that say so, with its time', samples.length, told.length));
+      steps.push(['boot: of that, the instance', median(told.map(({ bootMs }) => bootMs ?? 0)), null, null, null]);
+      continue;
+    }
     const [limit, share] = LIMITS[variant.path];
     goals.push(atMost(`${variant.name}: added p50`, limit, extra.p50, ' ms'));
     goals.push(atMost(`${variant.name}: added p50, x spawn`, share, extra.p50 / spawn.p50));
@@ -155,7 +168,7 @@ function report(all: Map<Variant, Sample[]>, spawned: number[]): Report {
     notes: [
       'Functions are created through the API and have never run; MemorySize 128; one client, one connection.',
       `Each cold call follows a pause of ${PAUSE} ms and is compared with the median of ${WARM_CALLS} warm calls after it.`,
-      '"active": the account already has an instance; "warming": a new account, its instance comes from the warming pool.',
+      '"active": the account already has an instance; "warming": a new account, its instance comes from the warming pool; "boot": a new account, and the pool keeps none.',
       '"other path": samples that took another path or step than the variant is for; they are in the rounds, not in the numbers.',
     ],
     rounds: {

@@ -1,7 +1,7 @@
 import { CreateFunctionUrlConfigCommand, LambdaClient, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Target } from './load/target.ts';
@@ -17,6 +17,8 @@ export interface HearthOptions {
   command: string;
   /** Variables that change how the server works, e.g. `HEARTH_SPARES`. */
   env?: Record<string, string>;
+  /** Settings as in a settings file. */
+  settings?: Record<string, number>;
   /** Whether signatures are checked; `dev` where nothing is said. */
   auth?: 'dev' | 'sigv4';
 }
@@ -41,11 +43,13 @@ export class Hearth implements AsyncDisposable {
     const data = await mkdtemp(join(tmpdir(), 'hearth-bench-data-'));
     const port = await freePort();
     const token = randomBytes(32).toString('hex');
+    const config = join(data, 'settings.json');
     try {
+      await writeFile(config, JSON.stringify(options.settings ?? {}));
       const server = await ServerProcess.start({
         name: 'hearth',
         command: options.command,
-        args: ['up', '--port', String(port), '--data', data, '--auth', options.auth ?? 'dev'],
+        args: ['up', '--port', String(port), '--data', data, '--config', config, '--auth', options.auth ?? 'dev'],
         env: { HEARTH_LOG_LEVEL: 'error', HEARTH_OPERATOR_TOKEN: token, ...options.env },
         port,
         readyPath: '/_hearth/health',

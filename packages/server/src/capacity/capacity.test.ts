@@ -90,3 +90,14 @@ test('an instance that somebody waits for is hurried, and no other', async () =>
   await (await capacity.boot({ runtime: 'nodejs26.x', memoryMb: 512 }))[Symbol.asyncDispose]();
   assert.equal(provider.hurried.length, 1);
 });
+
+test('it is ready with the first warm instance, and at once where none is kept', async () => {
+  await using subject = new TestCapacity();
+  const started = subject.capacity.start();
+  assert.equal(subject.capacity.isReady, false);
+  await started;
+  assert.equal(subject.capacity.isReady, true);
+  await using none = new TestCapacity({ sizing: { ...SIZING, least: 0 } });
+  await none.capacity.start();
+  assert.equal(none.capacity.isReady, true);
+});

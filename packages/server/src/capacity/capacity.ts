@@ -93,6 +93,11 @@ export class Capacity implements AsyncDisposable {
     return this.#general.shelves.reduce((sum, { warm }) => sum + warm.length, 0);
   }
 
+  /** Whether one is warm, or none is kept. */
+  get isReady(): boolean {
+    return this.warmCount > 0 || this.#general.size.level === 0;
+  }
+
   /** Instances that are being made for sub-pool `general`. */
   get booting(): number {
     return this.#general.booting;

@@ -242,9 +242,9 @@ export class Fleet implements AsyncDisposable {
     return this.#capacity.start();
   }
 
-  /** Whether an instance is there to run something. */
+  /** Whether an instance is there to run something, or none is kept. */
   get ready(): boolean {
-    return this.#capacity.warmCount > 0 || this.#placement.instances.length > 0;
+    return this.#capacity.isReady || this.#placement.instances.length > 0;
   }
 
   /** Why no instance can be made at present, if that is so. */
