@@ -95,7 +95,7 @@ async function onScarcePool(context: Context): Promise<ScarceRound> {
   const records = (await Promise.all(ids.map((id) => hearth.operator(`invocations/${id}`)))) as {
     instanceStep: string;
   }[];
-  return { ...round, steps: count(records.map(({ instanceStep }) => instanceStep)), refillMs };
+  return { ...round, steps: tally(records.map(({ instanceStep }) => instanceStep)), refillMs };
 }
 
 async function untilFull(hearth: Hearth): Promise<void> {
@@ -127,17 +127,17 @@ async function fire(client: Client, targets: Target[], warmUp?: string, ids: str
     failures: results.filter((result) => result.status === 'rejected').map(({ reason }) => String(reason)),
     wholeMs,
     latencyMs: distribution(answers.length === 0 ? [Number.NaN] : answers.map(({ ms }) => ms)),
-    paths: count(answers.map(({ startPath }) => startPath)),
+    paths: tally(answers.map(({ startPath }) => startPath)),
   };
 }
 
-function count(words: readonly string[]): Record<string, number> {
+function tally(words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
   return counts;
 }
 
-function text(counts: Record<string, number>): string {
+function asText(counts: Record<string, number>): string {
   return Object.entries(counts)
     .map(([word, times]) => `${times} ${word}`)
     .join(', ');
@@ -158,7 +158,7 @@ function report(rounds: Record<'hearth' | 'spawn', Round[]>, scarce: ScarceRound
           median(list.map(({ latencyMs }) => latencyMs.p50)),
           median(list.map(({ latencyMs }) => latencyMs.p99)),
           median(list.map(({ latencyMs }) => latencyMs.max)),
-          text(list.at(-1)?.paths ?? {}),
+          asText(list.at(-1)?.paths ?? {}),
         ]),
       },
       {
@@ -172,7 +172,7 @@ function report(rounds: Record<'hearth' | 'spawn', Round[]>, scarce: ScarceRound
             median(scarce.map(({ latencyMs }) => latencyMs.p50)),
             median(scarce.map(({ latencyMs }) => latencyMs.p99)),
             median(scarce.map(({ refillMs }) => refillMs)),
-            text(scarce.at(-1)?.steps ?? {}),
+            asText(scarce.at(-1)?.steps ?? {}),
           ],
         ],
       },
