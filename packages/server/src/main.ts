@@ -191,6 +191,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sandboxKeepAliveMs: settings.sandboxIdleMs,
     instanceKeepAliveMs: settings.instanceIdleMs,
     scaleInBelow: settings.scaleInBelow,
+    managers: Math.floor(settings.managers),
+    accountLeases: settings.managerLeases,
     accountConcurrency,
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);

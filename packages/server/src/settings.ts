@@ -66,6 +66,10 @@ export interface Settings {
    * hold all that runs. 0 keeps them until they are empty.
    */
   scaleInBelow: number;
+  /** Worker managers; accounts are divided among them. */
+  managers: number;
+  /** What one of them runs for one account before others come in. */
+  managerLeases: number;
   /** An idle sandbox is frozen after this: ms. 0 freezes at once, as AWS does, and costs each call 20 us. */
   freezeAfterMs: number;
   /**
@@ -100,6 +104,8 @@ const LEAST_INSTANCE_MB = 320;
 /** What a setting must have at least, where that is not 0. */
 const LEAST: Readonly<Record<string, number>> = {
   instanceCpus: 0.1,
+  managers: 1,
+  managerLeases: 1,
   refill: 1,
   busyRefill: 1,
   maxConnections: 10,
@@ -137,6 +143,8 @@ function defaults(): Settings {
     sandboxIdleMs: 10 * MINUTE,
     instanceIdleMs: 30 * MINUTE,
     scaleInBelow: 0.5,
+    managers: 1,
+    managerLeases: 1000,
     freezeAfterMs: 5,
     ahead: 8,
     // A server that stays awake on the only processor keeps the function from its work.

@@ -6,7 +6,6 @@ import { DeadlineQueue } from '../placement/deadline-queue.ts';
 import type { PatientRequest } from '../placement/line.ts';
 import type { Asker } from '../placement/managers.ts';
 import type { Sandbox } from '../placement/sandbox.ts';
-import { Trail } from '../placement/trail.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { Concurrency } from './concurrency.ts';
 import type { FunctionIdentity } from './concurrency.ts';

@@ -49,12 +49,24 @@ interface Held {
   readonly fail: () => void;
 }
 
-test('whatever happens: one invocation in a sandbox, one account on an instance, no more memory than there is, no leak', async () => {
+/** Invocations of one account at once. */
+const LIMIT = 7;
+
+async function holds(managers: number): Promise<void> {
   const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
     let held: Held[] = [];
     await using t = new TestFleet({
+      managers,
+      // Fewer than an account may have: other managers come in.
+      accountLeases: 3,
+      accountConcurrency: () => LIMIT,
       handlers: {
         'index.handler': (event, { sandbox }) => {
+          const owner = sandbox.spec!.account;
+          const running = held.filter(
+            (other) => other.sandbox.spec!.account === owner && !other.sandbox.stream.destroyed,
+          );
+          assert.ok(running.length < LIMIT, `more than ${LIMIT} invocations of an account run`);
           assert.ok(!held.some((other) => other.sandbox === sandbox), 'a sandbox runs two invocations');
           return new Promise((resolve, reject) => {
             held.push({ sandbox, respond: () => resolve(event), fail: () => reject(new Error('fails')) });
@@ -131,4 +143,11 @@ test('whatever happens: one invocation in a sandbox, one account on an instance,
     assert.deepEqual([inFlight, waiting, t.logs.writers], [0, 0, 0]);
   });
   await fc.assert(property, { numRuns: Number(process.env['HEARTH_PROPERTY_RUNS'] ?? 40) });
-});
+}
+
+const WHATEVER =
+  'whatever happens: one invocation in a sandbox, one account on an instance, no limit exceeded, nothing leaks';
+
+test(`${WHATEVER}; one manager (X5, X6, L9, Z1, Z2)`, () => holds(1));
+
+test(`${WHATEVER}; three managers (X7, N1, Z1)`, () => holds(3));

@@ -1,10 +1,12 @@
 /** Which managers serve a key: an account, or a function with reserved concurrency. */
 export class ManagerSet {
+  readonly account: string;
   /** All managers, the key's own first (ring.ts). */
   readonly #order: readonly number[];
   #members: readonly number[];
 
-  constructor(order: readonly number[]) {
+  constructor(account: string, order: readonly number[]) {
+    this.account = account;
     this.#order = order;
     this.#members = order.slice(0, 1);
   }

@@ -53,15 +53,16 @@ class Fixture {
   }
 
   async place(spec: FunctionSpec): Promise<Sandbox> {
-    let placed: Sandbox | undefined;
-    void this.managers.place(spec).then((sandbox) => (placed = sandbox));
-    for (let turn = 0; placed === undefined; turn++) {
+    let waits = true;
+    const placing = this.managers.place(spec).finally(() => (waits = false));
+    const stillWaits = (): boolean => waits;
+    for (let turn = 0; stillWaits(); turn++) {
       assert.ok(turn < 100, 'it waits for ever');
       for (const lean of this.leans) lean.obey();
       // An instance may boot.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return placed;
+    return placing;
   }
 
   async runAll(spec: FunctionSpec, count: number): Promise<Sandbox[]> {

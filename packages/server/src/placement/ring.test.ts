@@ -9,7 +9,10 @@ test('accounts are spread evenly over the managers, and each has all of them in 
   const owned = [0, 0, 0, 0, 0];
   for (const account of accounts) {
     const order = ring.order(account);
-    assert.deepEqual(order.toSorted(), [0, 1, 2, 3, 4]);
+    assert.deepEqual(
+      order.toSorted((a, b) => a - b),
+      [0, 1, 2, 3, 4],
+    );
     owned[order[0]!]!++;
   }
   for (const count of owned) assert.ok(count > 1_400 && count < 2_600, `${owned.join(', ')} of 10,000`);

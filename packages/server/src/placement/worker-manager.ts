@@ -216,6 +216,11 @@ export class WorkerManager implements AsyncDisposable {
     return this.#pools.useOf(account).leases;
   }
 
+  /** Whether any instance here is this account's. */
+  holds(account: string): boolean {
+    return this.#index.countOf(account) > 0;
+  }
+
   /**
    * The rest of the ladder, unless the answer is a refusal. Resolves with a sandbox that the caller has alone until it calls `release` or `destroy`:
    * `initialising` if it is new, `executing` if another request has just finished with it.
