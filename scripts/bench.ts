@@ -9,18 +9,20 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     hearth: { type: 'string' },
+    trace: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 
 function usage(): string {
   return [
-    'npm run bench [-- NAME ...] [--quick] [--hearth PATH]',
+    'npm run bench [-- NAME ...] [--quick] [--hearth PATH] [--trace PATH]',
     '',
     ...benchmarks.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`),
     '',
     '  --quick       fewer and shorter rounds, writes no result',
     '  --hearth PATH the hearth command of another checkout, to compare with',
+    '  --trace PATH  for keepalive: a folder with a trace, or what stands before _inv.csv in the names of its tables',
   ].join('\n');
 }
 
@@ -49,6 +51,7 @@ for (const benchmark of chosen) {
     await runBenchmark(benchmark, {
       quick: values.quick,
       hearth,
+      trace: values.trace === undefined ? undefined : resolve(process.env['INIT_CWD'] ?? '.', values.trace),
       progress: (text) => console.error(`${benchmark.name}: ${text}`),
     });
   } catch (error) {

@@ -9,6 +9,7 @@ import { deploy } from './deploy.ts';
 import { fidelity } from './fidelity.ts';
 import { fuzz } from './fuzz.ts';
 import { invoke } from './invoke.ts';
+import { keepalive } from './keepalive.ts';
 import { kill } from './kill.ts';
 import { describeMachine, foreignLoad } from './machine.ts';
 import { placement } from './placement.ts';
@@ -26,6 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   fuzz,
   kill,
   placement,
+  keepalive,
 ];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */

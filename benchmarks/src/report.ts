@@ -11,6 +11,8 @@ export interface Context {
   readonly quick: boolean;
   /** Path of the `hearth` command under test. */
   readonly hearth: string;
+  /** Path of a trace, for what runs one. */
+  readonly trace?: string | undefined;
   /** Says on stderr what is going on. */
   readonly progress: (text: string) => void;
 }

@@ -268,7 +268,7 @@ describe('the hearth command', () => {
     const { stdout } = await hearth('ps');
     assert.match(stdout, /^i-1 +local +active +000000000000 +active +4\.2 MB +128 MB +2\.0 GB +1$/m);
     assert.match(stdout, /^active +- +- +- +- +- +1$/m);
-    assert.match(stdout, /^s-1 +i-1 +hello +\$LATEST +idle +1\.0 MB +0s$/m);
+    assert.match(stdout, /^s-1 +i-1 +hello +\$LATEST +idle +1\.0 MB +0s +- +-$/m);
     assert.deepEqual(JSON.parse((await hearth('ps', '--json')).stdout), server.fleet);
   });
 

@@ -8,7 +8,7 @@ test('docs/reference/configuration.md lists the flags of hearth up, as its help 
   const section = /^## Flags of `hearth up`$(.*?)^## /ms.exec(page)?.[1] ?? '';
   const documented = Array.from(section.matchAll(/^\| `(--[^`]+)`/gm), ([, flag]) => flag);
   const { stdout } = await runHearth(['up', '--help'], {});
-  const offered = Array.from(stdout.matchAll(/^ {2}(--\w+(?: <\w+>)?)/gm), ([, flag]) => flag);
+  const offered = Array.from(stdout.matchAll(/^ {2}(--[\w-]+(?: <\w+>)?)/gm), ([, flag]) => flag);
   assert.ok(offered.length > 3, stdout);
   assert.deepEqual(new Set(documented), new Set(offered));
 });

@@ -35,6 +35,10 @@ function buildProgram(): Command {
     )
     .option('--regions <names>', 'regions that are served, with commas (default: HEARTH_REGIONS, else any)')
     .option('--instances <count>', 'instances kept warm for whoever comes first (default: 2)', wholeNumber)
+    .option(
+      '--keep-alive <policy>',
+      'how long idle sandboxes are kept: fixed, hybrid-histogram, greedy-dual or break-even',
+    )
     .addHelpText(
       'after',
       examples('hearth up', 'hearth up --port 4600 --data ./hearth-data', 'hearth up --auth sigv4 --host 0.0.0.0'),

@@ -188,6 +188,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     freezeAfterMs: settings.freezeAfterMs,
     ahead: settings.ahead,
     pollMs: settings.pollMs,
+    keepAlive: settings.keepAlive,
     sandboxKeepAliveMs: settings.sandboxIdleMs,
     instanceKeepAliveMs: settings.instanceIdleMs,
     scaleInBelow: settings.scaleInBelow,
@@ -197,7 +198,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);
   functions.on('changed', (old) => fleet.retire(old));
-  functions.on('versionDeleted', (old) => fleet.retire(old));
+  functions.on('versionDeleted', (old) => fleet.forgetVersion(old));
   functions.on('abandoned', (next) => fleet.retire(next));
   functions.on('deleted', (old) => fleet.forget(old));
   for (const { spec, count } of functions.concurrency.all()) fleet.reserve(spec, count);

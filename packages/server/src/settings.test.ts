@@ -51,7 +51,8 @@ test('what cannot be used is refused by name, with the cure', () => {
     ['{"instanceSizesMb": [64]}', /instanceSizesMb is \[64\]/],
     ['{"refill": 0}', /refill is 0/],
     ['{"spare": 4}', /unknown setting spare/],
-    ['{"sandboxIdleMs": 10, "instanceIdleMs": 5}', /instanceIdleMs is less/],
+    ['{"sandboxIdleMs": 10, "instanceIdleMs": 10}', /instanceIdleMs is not more/],
+    ['{"keepAlive": "for ever"}', /keepAlive is "for ever"/],
     ['[]', /holds no JSON object/],
     ['{', /can't be read/],
   ] as const;

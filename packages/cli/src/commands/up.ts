@@ -9,6 +9,7 @@ export interface UpOptions {
   auth: 'dev' | 'sigv4';
   regions?: string;
   instances?: number;
+  keepAlive?: string;
   json?: boolean;
 }
 

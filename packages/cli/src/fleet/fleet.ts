@@ -26,6 +26,9 @@ export interface FleetSandbox {
   memoryUsed?: number;
   /** ISO 8601 or milliseconds since the epoch; null before its first invocation has ended. */
   lastUsed?: string | number | null;
+  /** Of an idle one: until when it is kept unless it is needed, ISO 8601, and why. */
+  keptUntil?: string | null;
+  keptWhy?: string | null;
 }
 
 /** Instances of one kind that are kept warm. */

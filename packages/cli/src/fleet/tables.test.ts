@@ -24,7 +24,16 @@ const active: FleetInstance = {
   memory,
   state: 'active',
   sandboxes: [
-    { id: 's-2', function: 'idler', version: '3', state: 'idle', memoryUsed: 4.2e6, lastUsed: NOW - 61_000 },
+    {
+      id: 's-2',
+      function: 'idler',
+      version: '3',
+      state: 'idle',
+      memoryUsed: 4.2e6,
+      lastUsed: NOW - 61_000,
+      keptUntil: new Date(NOW + 3_599_000).toISOString(),
+      keptWhy: 'it is worth it',
+    },
     { id: 's-1', function: 'worker', version: '$LATEST', state: 'executing', memoryUsed: 0, lastUsed: null },
   ],
 };
@@ -44,9 +53,9 @@ INSTANCE  PROVIDER  POOL             ACCOUNT       STATE     USED  COMMITTED   T
 i-2       local     active/general   111111111111  active  8.4 MB     256 MB  2.0 GB          2
 i-1       local     warming/general  -             warm       0 B        0 B  2.0 GB          0
 
-SANDBOX  INSTANCE  FUNCTION  VERSION  STATE      MEMORY  LAST USED
-s-1      i-2       worker    $LATEST  executing     0 B          -
-s-2      i-2       idler     3        idle       4.2 MB         1m
+SANDBOX  INSTANCE  FUNCTION  VERSION  STATE      MEMORY  LAST USED  KEPT FOR  WHY
+s-1      i-2       worker    $LATEST  executing     0 B          -         -  -
+s-2      i-2       idler     3        idle       4.2 MB         1m       59m  it is worth it
 `,
   );
   assert.equal(fleetTables({ ...fleet, instances: fleet.instances.toReversed() }, NOW), fleetTables(fleet, NOW));

@@ -69,8 +69,13 @@ function sandboxTable(instances: readonly FleetInstance[], now: number): string 
       sandbox.lastUsed === undefined || sandbox.lastUsed === null
         ? '-'
         : formatAge(now - new Date(sandbox.lastUsed).getTime()),
+      sandbox.keptUntil == null ? '-' : formatAge(new Date(sandbox.keptUntil).getTime() - now),
+      sandbox.keptWhy ?? '-',
     ]);
-  return table(['SANDBOX', 'INSTANCE', 'FUNCTION', 'VERSION', 'STATE', '>MEMORY', '>LAST USED'], rows);
+  return table(
+    ['SANDBOX', 'INSTANCE', 'FUNCTION', 'VERSION', 'STATE', '>MEMORY', '>LAST USED', '>KEPT FOR', 'WHY'],
+    rows,
+  );
 }
 
 function rank({ state }: FleetSandbox): number {

@@ -15,6 +15,8 @@ import { Provisioned } from '../placement/provisioned.ts';
 import type { ProvisionedState } from '../placement/provisioned.ts';
 import { Rollout } from '../placement/rollout.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
+import { createPolicy } from '../placement/keep-alive/policies.ts';
+import type { PolicyName } from '../placement/keep-alive/policy.ts';
 import { WorkerManager } from '../placement/worker-manager.ts';
 import type { WorkerManagerOptions } from '../placement/worker-manager.ts';
 import type { FunctionIdentity } from './concurrency.ts';
@@ -66,9 +68,11 @@ export interface FleetOptions {
   readonly overheadMb?: number;
   /** 5 if absent; 0 is exact. */
   readonly freezeAfterMs?: number;
-  /** 10 minutes if absent. */
+  /** The policy that says how long idle sandboxes are kept; `fixed` if absent. */
+  readonly keepAlive?: PolicyName;
+  /** What `fixed` keeps each; 10 minutes if absent. */
   readonly sandboxKeepAliveMs?: number;
-  /** 30 minutes if absent. */
+  /** Longer than a sandbox is ever kept; 30 minutes if absent. */
   readonly instanceKeepAliveMs?: number;
   /** Worker managers, which divide the accounts among themselves; 1 if absent. */
   readonly managers?: number;
@@ -103,6 +107,9 @@ export interface SandboxView {
   keptFor: string | null;
   /** ISO 8601; null before the first invocation has ended. */
   lastUsed: string | null;
+  /** Of an idle one: until when it is kept unless it is needed, ISO 8601, and why; null of others, and for a moment after a call. */
+  keptUntil: string | null;
+  keptWhy: string | null;
 }
 
 export interface InstanceView {
@@ -129,12 +136,15 @@ export interface FleetStats {
   waiting: number;
   throttled: number;
   evicted: number;
+  madeAhead: number;
   booting: number;
   sandboxes: Partial<Record<SandboxState, number>>;
   instances: { pool: string; state: InstanceState; count: number }[];
 }
 
 const MB = 1024 * 1024;
+/** No policy keeps a sandbox for longer than this share of what an empty instance is kept (row Z3). */
+const LONGEST_SHARE = 0.95;
 
 /**
  * How the warming pool sizes itself unless told otherwise. Eight warm instances cost half a gigabyte at most; a draw is a
@@ -190,7 +200,12 @@ export class Fleet implements AsyncDisposable {
     const epoch = clock.wallTime();
     const waitMs = options.waitMs ?? 30_000;
     const { accountLeases = 1_000 } = options;
-    const common: Omit<WorkerManagerOptions, 'manager'> = {
+    const { sandboxKeepAliveMs = 10 * 60_000, instanceKeepAliveMs = 30 * 60_000 } = options;
+    const keepAlive = {
+      idleMs: sandboxKeepAliveMs,
+      maxIdleMs: Math.max(sandboxKeepAliveMs, LONGEST_SHARE * instanceKeepAliveMs),
+    };
+    const common: Omit<WorkerManagerOptions, 'manager' | 'keepAlive'> = {
       epoch,
       clock,
       accountLeases,
@@ -203,8 +218,7 @@ export class Fleet implements AsyncDisposable {
       runtimeComing: options.runtimeComing ?? (() => undefined),
       onLog,
       freezeAfterMs: options.freezeAfterMs ?? 5,
-      sandboxKeepAliveMs: options.sandboxKeepAliveMs ?? 10 * 60_000,
-      instanceKeepAliveMs: options.instanceKeepAliveMs ?? 30 * 60_000,
+      instanceKeepAliveMs,
       waitMs,
       shedAbove: options.shedAbove ?? 100,
       processors,
@@ -215,7 +229,8 @@ export class Fleet implements AsyncDisposable {
     };
     const managers = Array.from(
       { length: options.managers ?? 1 },
-      (_, manager) => new WorkerManager({ ...common, manager }),
+      (_, manager) =>
+        new WorkerManager({ ...common, manager, keepAlive: createPolicy(options.keepAlive ?? 'fixed', keepAlive) }),
     );
     const placement: Managers = new Managers({ clock, managers, epoch, accountLeases, accountConcurrency, waitMs });
     this.#placement = placement;
@@ -300,9 +315,14 @@ export class Fleet implements AsyncDisposable {
     return this.#provisioned.state(spec);
   }
 
+  /** This version is deleted; see {@link WorkerManager.forget}. */
+  forgetVersion(spec: FunctionSpec): void {
+    this.#placement.forget(spec);
+  }
+
   /** A function is deleted: all that has been kept about it goes. */
   forget(spec: FunctionSpec): void {
-    this.#placement.retire(spec);
+    this.#placement.forget(spec);
     this.#placement.reserve(spec, false);
     this.#router.forget(spec);
   }
@@ -332,6 +352,8 @@ export class Fleet implements AsyncDisposable {
           memoryUsed: sandbox.usedMb * MB,
           keptFor: sandbox.keeper?.name ?? null,
           lastUsed: sandbox.lastUsedAt === 0 ? null : this.#date(sandbox.lastUsedAt),
+          keptUntil: sandbox.restsSince < 0 ? null : this.#date(sandbox.dueAt),
+          keptWhy: sandbox.restsSince < 0 ? null : sandbox.keepWhy,
         })),
       };
     });
@@ -362,6 +384,7 @@ export class Fleet implements AsyncDisposable {
       waiting: this.#placement.waiting,
       throttled: this.#placement.throttled,
       evicted: this.#placement.evicted,
+      madeAhead: this.#placement.madeAhead,
       booting: this.#capacity.booting,
       sandboxes,
       instances: [

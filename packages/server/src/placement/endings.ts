@@ -67,7 +67,10 @@ export class Endings implements Disposable {
   /** See {@link WorkerManager.destroy}. */
   destroy(sandbox: Sandbox, reason: string): void {
     if (sandbox.ending) return;
-    if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
+    if (sandbox.state === 'idle') {
+      sandbox.pool.take(sandbox);
+      this.#options.idle.leave(sandbox, this.#options.clock.now());
+    }
     const executed = sandbox.state === 'executing';
     sandbox.queue?.remove(sandbox);
     sandbox.lease = NO_LEASE;

@@ -13,8 +13,8 @@ const NOTHING: Eviction = { sandboxes: [] };
 
 /**
  * The policy: keeping idle sandboxes is a courtesy, running a request is the job. So when no instance has room and none
- * can be made, idle sandboxes go. First those of the same account, oldest first, on the instance where the fewest have
- * to; a memory that is being given back is waited for, not paid for twice. If that can't help, the instance that was
+ * can be made, idle sandboxes go. First those of the same account, in the order that the keep-alive policy gives, on the instance where the
+ * fewest have to; a memory that is being given back is waited for, not paid for twice. If that can't help, the instance that was
  * used longest ago, of those that execute nothing, goes as a whole, so that one can be made in its place. Runs only
  * when a request waits and nothing boots, so it may look at every instance; at the sandboxes of those only that could help.
  * What is kept stays.
@@ -56,7 +56,7 @@ function victimsOn(instance: ManagedInstance, neededMb: number): Sandbox[] | und
     if (sandbox.state === 'idle' && sandbox.keeper === undefined) idle.push(sandbox);
     else if (sandbox.ending) slots++;
   }
-  idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+  idle.sort((a, b) => a.keepPriority - b.keepPriority || a.lastUsedAt - b.lastUsedAt);
   const victims: Sandbox[] = [];
   for (const sandbox of idle) {
     if (missing <= 0 && slots > 0) break;

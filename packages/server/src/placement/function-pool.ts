@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import { Line, type LineOptions } from './line.ts';
+import type { VersionKeepAlive } from './keep-alive/policy.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -36,6 +37,8 @@ export interface AccountUse {
 export class FunctionPool {
   readonly spec: FunctionSpec;
   readonly account: AccountUse;
+  /** What the keep-alive policy knows of it. */
+  readonly keepAlive: VersionKeepAlive;
   readonly sandboxes = new Set<Sandbox>();
   /** Requests of this function that wait for any sandbox of it. */
   readonly waiting = new Set<PlacementRequest>();
@@ -64,9 +67,10 @@ export class FunctionPool {
   /** Invocations since the last that waited for anything but a processor. */
   #computed = 0;
 
-  constructor(spec: FunctionSpec, account: AccountUse, options: LineOptions) {
+  constructor(spec: FunctionSpec, account: AccountUse, options: LineOptions, keepAlive: VersionKeepAlive) {
     this.spec = spec;
     this.account = account;
+    this.keepAlive = keepAlive;
     this.#processors = options.processors;
     this.line = new Line(this, options);
   }

@@ -1,6 +1,8 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import { FunctionPool } from './function-pool.ts';
 import type { AccountUse } from './function-pool.ts';
+import type { KeepAlivePolicy } from './keep-alive/policy.ts';
+import { versionOf } from './keep-alive/policy.ts';
 import type { LineOptions } from './line.ts';
 
 /** The function versions that have a sandbox, or of which somebody waits for one. */
@@ -10,9 +12,11 @@ export class FunctionPools implements Disposable {
   readonly #tenants = new Map<string, Set<FunctionPool>>();
   readonly #accounts = new Map<string, AccountUse>();
   readonly #lineOptions: LineOptions;
+  readonly #policy: KeepAlivePolicy;
 
-  constructor(lineOptions: LineOptions) {
+  constructor(lineOptions: LineOptions, policy: KeepAlivePolicy) {
     this.#lineOptions = lineOptions;
+    this.#policy = policy;
   }
 
   get({ key }: FunctionSpec): FunctionPool | undefined {
@@ -26,7 +30,7 @@ export class FunctionPools implements Disposable {
       const use = this.useOf(spec.account);
       use.pools++;
       this.#accounts.set(spec.account, use);
-      pool = new FunctionPool(spec, use, this.#lineOptions);
+      pool = new FunctionPool(spec, use, this.#lineOptions, this.#policy.of(versionOf(spec)));
       this.#pools.set(spec.key, pool);
       if (spec.tenant !== undefined) this.#addTenant(pool, spec.tenant.of);
     }

@@ -60,6 +60,7 @@ export class Initialiser {
 
   /** The sandbox's stream says that init is done. */
   initialised(sandbox: Sandbox): void {
+    sandbox.loadedInMs = this.#clock.now() - sandbox.initStartedAt;
     sandbox.become('executing');
     sandbox.instance.instance.send({ type: 'limit-cpu', sandbox: sandbox.id });
     this.#waiting.get(sandbox)?.({ kind: 'initialised', durationMs: this.#clock.now() - sandbox.initStartedAt });

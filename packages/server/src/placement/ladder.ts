@@ -4,6 +4,7 @@ import type { Clock } from '../instances/clock.ts';
 import type { ActivePool } from './active-pool.ts';
 import type { FunctionPools } from './function-pools.ts';
 import { forOneWhoWaited } from './instance-index.ts';
+import type { IdleKeeper } from './idle-keeper.ts';
 import type { InstanceIndex, Rung } from './instance-index.ts';
 import type { Leases } from './leases.ts';
 import type { PlacementRequest } from './placement-request.ts';
@@ -21,6 +22,7 @@ export interface LadderOptions {
   readonly clock: Clock;
   readonly capacity: Capacity;
   readonly leases: Leases;
+  readonly idle: IdleKeeper;
   readonly index: InstanceIndex;
   readonly active: ActivePool;
   readonly starter: Starter;
@@ -88,6 +90,7 @@ export class Ladder {
     }
     if (waitingSince !== undefined) rung = forOneWhoWaited(rung, waitingSince);
     trail?.took(rung.name, rung.reason, this.#options.clock.now());
+    if (!request.wantsNew) this.#options.idle.missed(request.pool);
     starter.start(request, rung);
     return true;
   }

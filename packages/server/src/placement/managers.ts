@@ -73,6 +73,10 @@ export class Managers implements AsyncDisposable {
     return this.#sum(({ evicted }) => evicted);
   }
 
+  get madeAhead(): number {
+    return this.#sum(({ madeAhead }) => madeAhead);
+  }
+
   /** How many managers serve this function at present. */
   widthOf(spec: FunctionSpec): number {
     return this.#partition.of(spec).size;
@@ -148,6 +152,11 @@ export class Managers implements AsyncDisposable {
 
   retire(spec: FunctionSpec): void {
     for (const manager of this.#managers) manager.retire(spec);
+  }
+
+  /** See {@link WorkerManager.forget}. */
+  forget(spec: FunctionSpec): void {
+    for (const manager of this.#managers) manager.forget(spec);
   }
 
   /** See {@link Partition.reserve}. */

@@ -5,6 +5,7 @@ import { ManualClock } from '../instances/testing/manual-clock.ts';
 import { testSpec } from '../instances/testing/spec.ts';
 import { FunctionPool } from './function-pool.ts';
 import { Parallelism } from './parallelism.ts';
+import { createPolicy } from './keep-alive/policies.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** 256 requests all the time, served by as many sandboxes as may be busy. */
@@ -85,16 +86,19 @@ test('never fewer than the least, whatever happens', () => {
 });
 
 function poolOf(busy: number): FunctionPool {
+  const options = {
+    clock: new ManualClock(),
+    processors: 2,
+    ahead: 0,
+    hasRoom: () => true,
+    isAwaited: () => false,
+  };
+  const keepAlive = createPolicy('fixed', { idleMs: 1, maxIdleMs: 1 }).of('echo:1');
   const pool = new FunctionPool(
     testSpec({ code: { sha256: 'a'.repeat(64), size: 1 } }),
     { leases: 0, pools: 1 },
-    {
-      clock: new ManualClock(),
-      processors: 2,
-      ahead: 0,
-      hasRoom: () => true,
-      isAwaited: () => false,
-    },
+    options,
+    keepAlive,
   );
   for (let count = 0; count < busy; count++) pool.enterBusy({} as Sandbox);
   return pool;

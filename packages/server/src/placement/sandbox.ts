@@ -14,6 +14,8 @@ import type { Keeper } from './keeper.ts';
 import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { LogWriter } from './ports.ts';
+import type { AheadOfCall } from './keep-alive/ahead-schedule.ts';
+import type { Resting } from './keep-alive/policy.ts';
 import { RenewalDeadline } from './renewal.ts';
 
 /** What may follow what. `spare` is not here: a spare belongs to its agent until it is placed. */
@@ -76,7 +78,7 @@ export interface SandboxHolder {
  * ends that lease (`release` after a response or an error, `abandon` after a time-out) or the sandbox is lost. What is said of a lease that has
  * ended is not heard, however late it comes and whoever has the sandbox by then.
  */
-export class Sandbox extends Deadline {
+export class Sandbox extends Deadline implements Resting {
   readonly id: string;
   readonly spec: FunctionSpec;
   readonly pool: FunctionPool;
@@ -113,6 +115,18 @@ export class Sandbox extends Deadline {
   writesOutput = false;
   /** Whether its last invocation ended with an error: its process may be about to end. */
   failedLast = false;
+  /** See {@link Resting}; good while it is idle. */
+  rank = 1;
+  idleSince = 0;
+  keepMs = 0;
+  keepWhy = '';
+  keepPriority = 0;
+  /** Clock's time at which it came to rest, and its keep-alive began; -1 while it doesn't. */
+  restsSince = -1;
+  /** The call that it was made for and has not had. */
+  expects: AheadOfCall | undefined;
+  /** How long it took to load its function: ms; 0 before. */
+  loadedInMs = 0;
   /** Clock's time at which its last invocation ended. */
   lastUsedAt = 0;
   /** Why it serves what was sent to it and no more; undefined where it goes on. */

@@ -8,12 +8,15 @@ import { Endings } from './endings.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { FunctionPools } from './function-pools.ts';
 import { IdleKeeper } from './idle-keeper.ts';
+import { AheadMaker } from './keep-alive/ahead-maker.ts';
+import type { KeepAlivePolicy } from './keep-alive/policy.ts';
+import { versionOf } from './keep-alive/policy.ts';
 import { Initialiser } from './initialiser.ts';
 import type { InitOutcome } from './initialiser.ts';
 import { InstanceIndex } from './instance-index.ts';
 import { Ladder, stopping } from './ladder.ts';
 import { Leases } from './leases.ts';
-import type { PatientRequest } from './line.ts';
+import type { LineOptions, PatientRequest } from './line.ts';
 import { LoadGuard } from './load-guard.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
@@ -49,7 +52,7 @@ export interface WorkerManagerOptions {
   readonly onLog: ServerLog;
   /** See {@link IdleKeeper}. */
   readonly freezeAfterMs: number;
-  readonly sandboxKeepAliveMs: number;
+  readonly keepAlive: KeepAlivePolicy;
   /** How long an empty instance is kept: longer than a sandbox, since a new one costs more. */
   readonly instanceKeepAliveMs: number;
   /** Of the machine; more sandboxes than these can't run at once. */
@@ -88,6 +91,7 @@ export class WorkerManager implements AsyncDisposable {
   readonly #endings: Endings;
   readonly #capacityChanges: Disposable;
   readonly #scaleIn: ScaleIn;
+  readonly #ahead: AheadMaker;
   /** Sandboxes ended to make room. */
   evicted = 0;
 
@@ -97,13 +101,20 @@ export class WorkerManager implements AsyncDisposable {
     const index = this.#index;
     const destroy = (sandbox: Sandbox, reason: string): void => this.destroy(sandbox, reason);
     const evict = (sandbox: Sandbox, reason: string): void => this.#evict(sandbox, reason);
-    this.#pools = new FunctionPools({
+    const line: LineOptions = {
       clock,
       processors,
       ahead,
       hasRoom: (spec) => index.find(spec) !== undefined,
       isAwaited: (pool) => pool.waiting.size > 0 || this.#leases.keepsOthersWaiting(pool),
-    });
+    };
+    this.#pools = new FunctionPools(line, options.keepAlive);
+    const makesAhead = {
+      ...options,
+      place: (spec: FunctionSpec, wish: PlacementWish) => this.#place(spec, wish),
+      offer: (sandbox: Sandbox, now: number) => this.offer(sandbox, now),
+    };
+    this.#ahead = new AheadMaker(makesAhead);
     this.#active = new ActivePool({
       ...options,
       index,
@@ -113,8 +124,9 @@ export class WorkerManager implements AsyncDisposable {
     this.#idle = new IdleKeeper({
       clock,
       freezeAfterMs: options.freezeAfterMs,
-      keepAliveMs: options.sandboxKeepAliveMs,
-      onExpired: (sandbox) => this.destroy(sandbox, 'idle for longer than its keep-alive'),
+      policy: options.keepAlive,
+      onExpired: (sandbox) => this.destroy(sandbox, `idle for as long as it is kept: ${sandbox.keepWhy}`),
+      onExpected: (call) => this.#ahead.make(call),
       onBroken: (sandbox, error) => this.#endings.broken(sandbox, error),
       onRoom: () => this.#waiting.retry(),
     });
@@ -160,6 +172,7 @@ export class WorkerManager implements AsyncDisposable {
       index,
       roomMaker,
       leases: this.#leases,
+      idle: this.#idle,
       active: this.#active,
       starter: this.#starter,
       waiting: this.#waiting,
@@ -174,12 +187,7 @@ export class WorkerManager implements AsyncDisposable {
     this.#scaleIn = new ScaleIn({
       ...options,
       index,
-      replacements: new Replacements({
-        clock,
-        load: options.load,
-        place: (spec, wish) => this.#place(spec, wish),
-        offer: (sandbox, now) => this.offer(sandbox, now),
-      }),
+      replacements: new Replacements(makesAhead),
       onSurplus: (instance, reason) => this.#active.drain(instance, reason),
     });
     this.#capacityChanges = capacity.onChange(() => this.#waiting.retry());
@@ -197,6 +205,11 @@ export class WorkerManager implements AsyncDisposable {
   /** Requests that wait for room. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Sandboxes made because a call was expected. */
+  get madeAhead(): number {
+    return this.#ahead.made;
   }
 
   /** Requests refused for want of room. */
@@ -321,10 +334,17 @@ export class WorkerManager implements AsyncDisposable {
 
   /** This function version is no more: idle sandboxes of it end soon, the others when they have finished. */
   retire(spec: FunctionSpec): void {
+    this.#idle.forget(spec);
     for (const pool of this.#pools.allOf(spec)) {
       this.#endings.drain(pool);
       this.#pools.forgetIfEmpty(pool);
     }
+  }
+
+  /** This function version is deleted: what is known of its calls goes as well. */
+  forget(spec: FunctionSpec): void {
+    this.retire(spec);
+    this.#options.keepAlive.forget(versionOf(spec));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -348,6 +368,7 @@ export class WorkerManager implements AsyncDisposable {
 
   #evict(sandbox: Sandbox, reason: string): void {
     this.evicted++;
+    if (sandbox.state === 'idle') sandbox.pool.keepAlive.evicted(sandbox);
     this.destroy(sandbox, reason);
   }
 

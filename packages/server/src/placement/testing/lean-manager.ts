@@ -2,6 +2,7 @@ import type { FunctionSpec } from '@hearth/protocol';
 import { Capacity } from '../../capacity/capacity.ts';
 import { declare } from '../../capacity/configuration.ts';
 import { ManualClock } from '../../instances/testing/manual-clock.ts';
+import { createPolicy } from '../keep-alive/policies.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { WorkerManager } from '../worker-manager.ts';
 import type { WorkerManagerOptions } from '../worker-manager.ts';
@@ -65,7 +66,7 @@ export class LeanManager {
       runtimeComing: () => undefined,
       onLog: () => undefined,
       freezeAfterMs: 5,
-      sandboxKeepAliveMs: 100 * 3_600_000,
+      keepAlive: createPolicy('fixed', { idleMs: 100 * 3_600_000, maxIdleMs: 100 * 3_600_000 }),
       instanceKeepAliveMs: 200 * 3_600_000,
       waitMs: 30_000,
       shedAbove: Infinity,
