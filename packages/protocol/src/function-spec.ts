@@ -41,6 +41,8 @@ export interface FunctionSpec {
   readonly jsonLogs?: JsonLogs;
   /** Present where X-Ray tracing is Active, not just passed through. */
   readonly tracing?: 'Active';
+  /** ARN of the capacity provider whose instances it runs on; the account's common ones if absent. */
+  readonly capacityProvider?: string;
   /** Present where each sandbox serves one tenant of the function only. */
   readonly tenancy?: 'PER_TENANT';
   /** Whose it is, where it is for one tenant: his id, and the key of the version that it is of. */

@@ -103,6 +103,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const functions = await Functions.open({
     metadata: await credentials.seal(metadata),
     layers: metadata.layers,
+    capacityProviders: metadata.capacityProviders,
+    instanceCpus: settings.instanceCpus,
     blobs,
     runtimes,
     architectures: [machineArchitecture()],
@@ -203,6 +205,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   functions.on('deleted', (old) => fleet.forget(old));
   for (const { spec, count } of functions.concurrency.all()) fleet.reserve(spec, count);
   functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
+  for (const { arn, maxVCpus } of functions.capacityProviders.all()) fleet.limitProvider(arn, maxVCpus);
+  functions.on('capacityProvider', (arn, maxVCpus) => fleet.limitProvider(arn, maxVCpus));
   functions.on('provisioned', (spec, count) => fleet.provision(spec, count));
   functions.resumeUpdates();
   const api = createApi({

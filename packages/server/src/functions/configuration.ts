@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { FunctionConfiguration, LastUpdateStatusReasonCode, StateReasonCode } from '@aws-sdk/client-lambda';
 import type { FunctionSpec } from '@hearth/protocol';
+import { showCapacityProvider } from './capacity-providers/setting.ts';
 import { versionName } from './function-record.ts';
 import type { FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
 import { functionArn, partition, qualifiedArn } from './function-name.ts';
@@ -91,6 +92,9 @@ export function listedConfiguration(
     EphemeralStorage: { Size: settings.ephemeralStorage },
     SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
     LoggingConfig: loggingConfig(settings.logGroup, settings.jsonLogs),
+    ...(settings.capacityProvider === undefined
+      ? {}
+      : { CapacityProviderConfig: showCapacityProvider(settings.capacityProvider) }),
     ...(settings.tenancy === undefined ? {} : { TenancyConfig: { TenantIsolationMode: settings.tenancy } }),
     ...(settings.layers === undefined
       ? {}
@@ -125,6 +129,7 @@ export function functionSpec(record: FunctionRecord | VersionRecord): FunctionSp
     ...(settings.jsonLogs === undefined ? {} : { jsonLogs: settings.jsonLogs }),
     ...(settings.tracing === 'Active' ? { tracing: settings.tracing } : {}),
     ...(settings.tenancy === undefined ? {} : { tenancy: settings.tenancy }),
+    ...(settings.capacityProvider === undefined ? {} : { capacityProvider: settings.capacityProvider.arn }),
   };
 }
 

@@ -12,6 +12,13 @@ export interface FunctionId {
   readonly name: string;
 }
 
+/** AWS's LambdaManagedInstancesCapacityProviderConfig. */
+export interface CapacityProviderSetting {
+  readonly arn: string;
+  /** Kept and shown: a sandbox runs one invocation at a time. */
+  readonly perSandboxConcurrency?: number;
+}
+
 /** What a person sets about how a function runs. */
 export interface FunctionSettings {
   readonly runtime: RuntimeId;
@@ -34,6 +41,8 @@ export interface FunctionSettings {
   readonly deadLetterTarget?: string;
   /** Whether each tenant has sandboxes of his own; chosen when the function is made. */
   readonly tenancy?: 'PER_TENANT';
+  /** Where it runs, where that is not on its account's common instances. */
+  readonly capacityProvider?: CapacityProviderSetting;
   /** In the order in which they are merged; present where there is one at least. */
   readonly layers?: readonly LayerRef[];
 }

@@ -11,6 +11,8 @@ import { Aliases } from './aliases.ts';
 import type { Architecture } from './architecture.ts';
 import { readArchive } from './archive.ts';
 import type { Caller } from './caller.ts';
+import { CapacityProviders } from './capacity-providers/capacity-providers.ts';
+import type { CapacityProviderStore } from './capacity-providers/ports.ts';
 import { configuration } from './configuration.ts';
 import { listFunctions } from './function-list.ts';
 import { qualifiedArn } from './function-name.ts';
@@ -35,6 +37,9 @@ import { Versions } from './versions.ts';
 
 export interface FunctionsOptions extends RegistryOptions {
   readonly layers: LayerStore;
+  readonly capacityProviders: CapacityProviderStore;
+  /** Processors of one instance. */
+  readonly instanceCpus: number;
   readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
   readonly architectures: readonly Architecture[];
@@ -67,6 +72,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly versions: Versions;
   readonly aliases: Aliases;
   readonly layers: Layers;
+  readonly capacityProviders: CapacityProviders;
   readonly policies: Policies;
   readonly concurrency: ReservedConcurrency;
   readonly provisioned: ProvisionedConcurrency;
@@ -84,6 +90,12 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
     const updates = new Updates({ ...options, registry: this.#registry, events: this, rollout: options.rollout });
     this.#updates = updates;
     this.layers = new Layers({ store: options.layers, registry: this.#registry, now: options.now });
+    this.capacityProviders = new CapacityProviders({
+      ...options,
+      store: options.capacityProviders,
+      registry: this.#registry,
+      events: this,
+    });
     this.versions = new Versions({ ...options, registry: this.#registry, updates });
     this.aliases = new Aliases(this.#registry, this, updates);
     this.policies = new Policies(this.#registry);
@@ -102,6 +114,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       updates,
       versions: this.versions,
       layers: this.layers,
+      capacityProviders: this.capacityProviders,
     });
     this.urls = new FunctionUrls(this.#registry, this, options.now);
   }
@@ -110,6 +123,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   static async open(options: FunctionsOptions): Promise<Functions> {
     const functions = new Functions(options);
     await functions.layers.load();
+    await functions.capacityProviders.load();
     await functions.#registry.load();
     functions.urls.load();
     return functions;

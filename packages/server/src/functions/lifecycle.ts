@@ -12,10 +12,11 @@ import { readArchive } from './archive.ts';
 import { chooseArchitecture } from './architecture.ts';
 import type { Architecture } from './architecture.ts';
 import type { Caller } from './caller.ts';
+import type { CapacityProviders } from './capacity-providers/capacity-providers.ts';
 import { codeBytes } from './code-source.ts';
 import { configuration } from './configuration.ts';
 import { locate } from './function-name.ts';
-import type { FunctionRecord } from './function-record.ts';
+import type { FunctionRecord, FunctionSettings } from './function-record.ts';
 import { checkCombinedSize, layersOf } from './layers/function-layers.ts';
 import type { Layers } from './layers/layers.ts';
 import { LIMITS } from './limits.ts';
@@ -35,6 +36,7 @@ export interface LifecycleOptions {
   readonly updates: Updates;
   readonly versions: Versions;
   readonly layers: Layers;
+  readonly capacityProviders: CapacityProviders;
   readonly blobs: BlobStore;
   readonly runtimes: RuntimeShelf;
   /** What this installation can run, the default first. */
@@ -76,6 +78,7 @@ export class Lifecycle {
     }
     const layers = layersOf(this.#layers, caller, request.Layers ?? []);
     const settings = newSettings(id.name, request, layers);
+    this.#checkProvider(caller, settings);
     const architecture = chooseArchitecture(this.#options.architectures, request.Architectures);
     const tags = addTags({}, request.Tags ?? {});
     const zip = codeBytes(request.Code ?? {});
@@ -126,7 +129,9 @@ export class Lifecycle {
   updateConfiguration(caller: Caller, request: UpdateFunctionConfigurationRequest): Promise<FunctionConfiguration> {
     return this.#change(caller, request, 'UpdateFunctionConfiguration', async (old) => {
       const layers = request.Layers && layersOf(this.#layers, caller, request.Layers);
-      const changed = this.#revised({ ...old, settings: mergeSettings(old.settings, request, layers) });
+      const settings = mergeSettings(old.settings, request, layers);
+      this.#checkProvider(caller, settings);
+      const changed = this.#revised({ ...old, settings });
       if (layers !== undefined && layers.length > 0) checkCombinedSize(await this.#unzippedSize(old.code), layers);
       return this.#save(changed, 'updating');
     });
@@ -150,6 +155,10 @@ export class Lifecycle {
       await this.#registry.delete(entry);
       this.#updates.callOff(entry);
     });
+  }
+
+  #checkProvider(caller: Caller, { capacityProvider }: FunctionSettings): void {
+    if (capacityProvider !== undefined) this.#options.capacityProviders.check(caller, capacityProvider.arn);
   }
 
   /** Bytes of all files of code that is stored. */

@@ -13,7 +13,12 @@ import { checkNoTenancy } from './tenancy.ts';
  * @throws ApiError InvalidParameterValueException
  */
 export function checkProvisionable({ entry, alias, version }: Found): void {
-  checkNoTenancy(entry.record.settings, 'Provisioned concurrency');
+  const { settings } = version?.record ?? entry.record;
+  checkNoTenancy(settings, 'Provisioned concurrency');
+  if (settings.capacityProvider !== undefined) {
+    const message = 'Provisioned concurrency is not supported for functions with a CapacityProviderConfig.';
+    throw new ApiError('InvalidParameterValueException', message);
+  }
   if (version === undefined) throw unpublished();
   if (alias?.additional !== undefined) {
     throw new ApiError('InvalidParameterValueException', 'Invalid alias configuration for Provisioned Concurrency');

@@ -30,6 +30,8 @@ export interface FunctionsEvents {
   aliased: [spec: FunctionSpec];
   /** So many sandboxes of a published version are to be kept initialised from now on; none any more of one that is deleted. */
   provisioned: [spec: FunctionSpec, count: number];
+  /** A capacity provider may have so many processors from now on; with undefined it is no more. */
+  capacityProvider: [arn: string, maxVCpus: number | undefined];
   /** The function's reserved concurrency is another from now on; with undefined it has none. */
   reserved: [spec: FunctionSpec, count: number | undefined];
 }

@@ -1,6 +1,7 @@
 import type { CreateFunctionRequest, UpdateFunctionConfigurationRequest } from '@aws-sdk/client-lambda';
 import { ApiError, RUNTIMES } from '@hearth/protocol';
 import type { RuntimeId } from '@hearth/protocol';
+import { readCapacityProvider } from './capacity-providers/setting.ts';
 import { checkEnvironment } from './environment.ts';
 import type { FunctionSettings } from './function-record.ts';
 import { LIMITS } from './limits.ts';
@@ -63,6 +64,7 @@ export function mergeSettings(
   if (request.MemorySize !== undefined) atMost('MemorySize', request.MemorySize, LIMITS.memorySize);
   if (request.Timeout !== undefined) atMost('Timeout', request.Timeout, LIMITS.timeout);
   if (request.SnapStart?.ApplyOn === 'PublishedVersions') checkNoTenancy(settings, 'SnapStart');
+  if (request.CapacityProviderConfig !== undefined) checkNoTenancy(settings, 'CapacityProviderConfig');
   const { Size: size } = request.EphemeralStorage ?? {};
   if (size !== undefined) atMost('EphemeralStorage.Size', size, LIMITS.ephemeralStorage);
   const environment = request.Environment?.Variables;
@@ -83,6 +85,9 @@ export function mergeSettings(
     ...(request.Environment === undefined ? {} : { environment: environment ?? {} }),
     ...(request.EphemeralStorage?.Size === undefined ? {} : { ephemeralStorage: request.EphemeralStorage.Size }),
     ...(request.TracingConfig?.Mode === undefined ? {} : { tracing: request.TracingConfig.Mode }),
+    ...(request.CapacityProviderConfig === undefined
+      ? {}
+      : { capacityProvider: readCapacityProvider(request.CapacityProviderConfig) }),
     ...(request.SnapStart?.ApplyOn === undefined ? {} : { snapStart: request.SnapStart.ApplyOn }),
     ...(request.LoggingConfig?.LogGroup === undefined ? {} : { logGroup: request.LoggingConfig.LogGroup }),
     ...(jsonLogs === undefined ? {} : { jsonLogs }),

@@ -12,7 +12,6 @@ const ASKED: readonly (readonly [string, (request: Request) => boolean])[] = [
   ['ImageConfig', (request) => Object.values(request.ImageConfig ?? {}).some((value) => value !== undefined)],
   ['KMSKeyArn', (request) => (request.KMSKeyArn ?? '') !== ''],
   ['CodeSigningConfigArn', (request) => (request.CodeSigningConfigArn ?? '') !== ''],
-  ['CapacityProviderConfig', (request) => request.CapacityProviderConfig !== undefined],
   ['DurableConfig', (request) => request.DurableConfig !== undefined],
 ];
 

@@ -26,6 +26,8 @@ test('code goes when $LATEST has other code and the last version with it is dele
     await Functions.open({
       metadata,
       layers: metadata.layers,
+      capacityProviders: metadata.capacityProviders,
+      instanceCpus: 2,
       blobs,
       runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
       architectures: ['x86_64'],

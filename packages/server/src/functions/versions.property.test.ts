@@ -161,6 +161,8 @@ test('nothing is lost, points nowhere or comes back, and a number is used once',
           await Functions.open({
             metadata,
             layers: metadata.layers,
+            capacityProviders: metadata.capacityProviders,
+            instanceCpus: 2,
             blobs,
             runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
             architectures: ['x86_64'],

@@ -166,6 +166,9 @@ export class Fleet implements AsyncDisposable {
   readonly #router: Router;
   readonly #rollout: Rollout;
   readonly #provisioned: Provisioned;
+  /** By ARN: processors that the instances of a capacity provider may have together. */
+  readonly #vCpus = new Map<string, number>();
+  readonly #instanceCpus: number;
   readonly #clock: Clock;
   readonly #drainMs: number;
   #stopped: Promise<void> | undefined;
@@ -174,6 +177,7 @@ export class Fleet implements AsyncDisposable {
     const { provider, logs, records, credentialsFor, onLog } = options;
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
+    this.#instanceCpus = options.instanceCpus;
     this.#drainMs = options.drainMs ?? 10_000;
     const processors = options.processors ?? availableParallelism();
     const sizes = options.warmSizesMb ?? [options.instanceMemoryMb];
@@ -220,6 +224,7 @@ export class Fleet implements AsyncDisposable {
       freezeAfterMs: options.freezeAfterMs ?? 5,
       instanceKeepAliveMs,
       waitMs,
+      isFull: (spec) => this.#isFull(spec),
       shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
@@ -310,6 +315,12 @@ export class Fleet implements AsyncDisposable {
     this.#provisioned.keep(spec, count);
   }
 
+  /** The instances of a capacity provider may have so many processors together from now on; with undefined it is no more. */
+  limitProvider(arn: string, maxVCpus: number | undefined): void {
+    if (maxVCpus === undefined) this.#vCpus.delete(arn);
+    else this.#vCpus.set(arn, maxVCpus);
+  }
+
   /** How many are, and why no more; see {@link Provisioned.state}. */
   provisionedState(spec: FunctionSpec): ProvisionedState {
     return this.#provisioned.state(spec);
@@ -398,6 +409,14 @@ export class Fleet implements AsyncDisposable {
   /** Lets invocations under way finish, up to the limit; then everything is destroyed. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#stopped ??= this.#stop());
+  }
+
+  /** Looks at all instances, but only for functions of a capacity provider, and only where they need another one. */
+  #isFull({ capacityProvider }: FunctionSpec): boolean {
+    if (capacityProvider === undefined) return false;
+    let count = 1;
+    for (const { home } of this.#placement.instances) if (home === capacityProvider) count++;
+    return count * this.#instanceCpus > (this.#vCpus.get(capacityProvider) ?? 0);
   }
 
   async #stop(): Promise<void> {

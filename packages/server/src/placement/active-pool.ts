@@ -3,6 +3,7 @@ import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
+import { homeOf } from './home.ts';
 import type { InstanceIndex, Rung } from './instance-index.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import type { ServerLog } from './ports.ts';
@@ -15,6 +16,8 @@ export interface ActivePoolOptions {
   /** The number of the manager whose they are. */
   readonly manager: number;
   readonly overheadMb: number;
+  /** Whether the home of this function may have no more instances, those of all managers counted. */
+  readonly isFull: (spec: FunctionSpec) => boolean;
   /** How long an empty instance is kept. */
   readonly instanceKeepAliveMs: number;
   readonly onLog: ServerLog;
@@ -42,16 +45,17 @@ export class ActivePool implements AsyncDisposable {
    */
   fromWarmingPool(spec: FunctionSpec, waitingSince: number | undefined): Rung | undefined {
     const { capacity, overheadMb } = this.#options;
+    if (this.#options.isFull(spec)) return undefined;
     const { account, runtime } = spec;
     const taken = capacity.take({ account, runtime, memoryMb: spec.memoryMb + overheadMb, waitingSince });
     if (taken === undefined) return undefined;
     const { instance, subPool, step, reason } = taken;
-    return { instance: this.#adopt(instance, account, subPool), step, name: step, reason };
+    return { instance: this.#adopt(instance, spec, subPool), step, name: step, reason };
   }
 
   /** An instance of uncommon size has come; it goes again if nobody uses it. */
-  adoptUncommon(instance: Instance, account: string): void {
-    this.emptied(this.#adopt(instance, account, 'none'));
+  adoptUncommon(instance: Instance, spec: FunctionSpec): void {
+    this.emptied(this.#adopt(instance, spec, 'none'));
   }
 
   /** No sandbox is left in it. */
@@ -99,10 +103,12 @@ export class ActivePool implements AsyncDisposable {
     this.#empty[Symbol.dispose]();
   }
 
-  #adopt(instance: Instance, account: string, subPool: string): ManagedInstance {
+  #adopt(instance: Instance, spec: FunctionSpec, subPool: string): ManagedInstance {
+    const { account } = spec;
+    const home = homeOf(spec);
     const { index, manager, overheadMb, onReport } = this.#options;
     instance.assign(account);
-    const managed = new ManagedInstance(instance, account, subPool, manager, overheadMb, index.roomOf(account));
+    const managed = new ManagedInstance(instance, account, home, subPool, manager, overheadMb, index.roomOf(home));
     this.instances.add(managed);
     index.add(managed);
     instance.listen({

@@ -1,4 +1,5 @@
 import type { FunctionSpec, InstanceStep } from '@hearth/protocol';
+import { homeOf } from './home.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import { RoomIndex } from './room-index.ts';
 
@@ -23,63 +24,63 @@ export function forOneWhoWaited(rung: Rung, since: number): Rung {
 const NO_INSTANCE = { code: 'the account has no instance', room: 'the account has no instance' };
 const NO_CODE = 'no instance of the account has the code';
 
-/** The active instances of one account. */
-interface AccountInstances {
+/** The active instances of one home. */
+interface HomeInstances {
   readonly instances: Set<ManagedInstance>;
   readonly room: RoomIndex<ManagedInstance>;
   readonly byCode: Map<string, Set<ManagedInstance>>;
 }
 
-/** The instances of the active pool, found by account, then by the code they have and the room: steps 2 and 3 of the ladder. */
+/** The instances of the active pool, found by home (home.ts), then by the code they have and the room: steps 2 and 3 of the ladder. */
 export class InstanceIndex {
-  readonly #accounts = new Map<string, AccountInstances>();
+  readonly #homes = new Map<string, HomeInstances>();
 
-  #account(account: string): AccountInstances {
-    let entry = this.#accounts.get(account);
+  #home(home: string): HomeInstances {
+    let entry = this.#homes.get(home);
     if (entry === undefined) {
       entry = { instances: new Set(), room: new RoomIndex(), byCode: new Map() };
-      this.#accounts.set(account, entry);
+      this.#homes.set(home, entry);
     }
     return entry;
   }
 
-  get accounts(): Iterable<string> {
-    return this.#accounts.keys();
+  get homes(): Iterable<string> {
+    return this.#homes.keys();
   }
 
-  countOf(account: string): number {
-    return this.#accounts.get(account)?.instances.size ?? 0;
+  countOf(home: string): number {
+    return this.#homes.get(home)?.instances.size ?? 0;
   }
 
-  instancesOf(account: string): Iterable<ManagedInstance> {
-    return this.#accounts.get(account)?.instances ?? [];
+  instancesOf(home: string): Iterable<ManagedInstance> {
+    return this.#homes.get(home)?.instances ?? [];
   }
 
-  /** Where an account's instances are found by the room they have. */
-  roomOf(account: string): RoomIndex<ManagedInstance> {
-    return this.#account(account).room;
+  /** Where a home's instances are found by the room they have. */
+  roomOf(home: string): RoomIndex<ManagedInstance> {
+    return this.#home(home).room;
   }
 
   add(instance: ManagedInstance): void {
-    this.#account(instance.account).instances.add(instance);
+    this.#home(instance.home).instances.add(instance);
   }
 
   remove(instance: ManagedInstance): void {
-    const account = this.#account(instance.account);
+    const account = this.#home(instance.home);
     account.instances.delete(instance);
     for (const sha256 of instance.codes) {
       const holders = account.byCode.get(sha256);
       holders?.delete(instance);
       if (holders?.size === 0) account.byCode.delete(sha256);
     }
-    if (account.instances.size === 0) this.#accounts.delete(instance.account);
+    if (account.instances.size === 0) this.#homes.delete(instance.home);
   }
 
   /** The agent of this instance has the code or layer now. */
   holdsCode(instance: ManagedInstance, sha256: string): void {
     if (instance.codes.has(sha256)) return;
     instance.remember(sha256);
-    const { byCode } = this.#account(instance.account);
+    const { byCode } = this.#home(instance.home);
     const holders = byCode.get(sha256);
     if (holders === undefined) byCode.set(sha256, new Set([instance]));
     else holders.add(instance);
@@ -87,7 +88,7 @@ export class InstanceIndex {
 
   /** Why steps 2 and 3 have nothing for this function: in words. To be asked when `find` has found nothing, or nothing in step 2. */
   misses(spec: FunctionSpec): { code: string; room: string } {
-    const account = this.#accounts.get(spec.account);
+    const account = this.#homes.get(homeOf(spec));
     if (account === undefined) return NO_INSTANCE;
     const holders = account.byCode.get(spec.code.sha256)?.size ?? 0;
     const code = holders === 0 ? NO_CODE : `no room for ${spec.memoryMb} MB on those of the account that have the code`;
@@ -102,7 +103,7 @@ export class InstanceIndex {
    * @param beside an instance of the account that comes before all others.
    */
   find(spec: FunctionSpec, beside?: ManagedInstance): Rung | undefined {
-    const account = this.#accounts.get(spec.account);
+    const account = this.#homes.get(homeOf(spec));
     if (account === undefined) return undefined;
     if (beside !== undefined && beside.roomMb >= spec.memoryMb) {
       const reason = 'made ahead, beside the version that it takes over from';

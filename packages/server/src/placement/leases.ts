@@ -1,4 +1,5 @@
 import type { FunctionPool } from './function-pool.ts';
+import { homeOf } from './home.ts';
 import type { IdleKeeper } from './idle-keeper.ts';
 import type { PatientRequest } from './line.ts';
 import { NO_LEASE } from './sandbox.ts';
@@ -101,7 +102,7 @@ export class Leases {
   keepsOthersWaiting(pool: FunctionPool): boolean {
     if (this.#waiting.size === 0) return false;
     const starved = this.#waiting.overdue(STARVED_MS);
-    return starved !== undefined && starved.pool !== pool && starved.spec.account === pool.spec.account;
+    return starved !== undefined && starved.pool !== pool && homeOf(starved.spec) === homeOf(pool.spec);
   }
 
   #goOnWith(request: PatientRequest, sandbox: Sandbox, now: number): void {

@@ -14,6 +14,8 @@ const MAX_CODES = 4096;
 export class ManagedInstance extends Deadline implements Roomy {
   readonly instance: Instance;
   readonly account: string;
+  /** See {@link homeOf}. */
+  readonly home: string;
   /** The sub-pool it came from. */
   readonly subPool: string;
   /** The number of the manager whose it is, for good. */
@@ -46,6 +48,7 @@ export class ManagedInstance extends Deadline implements Roomy {
   constructor(
     instance: Instance,
     account: string,
+    home: string,
     subPool: string,
     manager: number,
     overheadMb: number,
@@ -54,6 +57,7 @@ export class ManagedInstance extends Deadline implements Roomy {
     super();
     this.instance = instance;
     this.account = account;
+    this.home = home;
     this.subPool = subPool;
     this.manager = manager;
     this.capacityMb = instance.memoryMb - overheadMb;

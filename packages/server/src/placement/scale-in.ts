@@ -27,9 +27,9 @@ export interface ScaleInOptions {
  */
 export class ScaleIn implements Disposable {
   readonly #options: ScaleInOptions;
-  /** At how many looks, one after the other, an account had an instance too many. */
+  /** At how many looks, one after the other, a home had an instance too many. */
   readonly #looks = new Map<string, number>();
-  /** Accounts of which an instance is being replaced. */
+  /** Homes of which an instance is being replaced. */
   readonly #moving = new Set<string>();
   #timer: Timer | undefined;
 
@@ -52,20 +52,20 @@ export class ScaleIn implements Disposable {
   #look(): void {
     const { index, clock, scaleInBelow } = this.#options;
     const now = clock.now();
-    for (const account of this.#looks.keys()) if (index.countOf(account) < 2) this.#looks.delete(account);
-    for (const account of index.accounts) {
-      if (this.#moving.has(account)) continue;
-      const found = surplus(index.instancesOf(account), now, scaleInBelow);
-      const looks = found === undefined ? 0 : (this.#looks.get(account) ?? 0) + 1;
-      if (looks === 0) this.#looks.delete(account);
-      else this.#looks.set(account, looks);
-      if (found !== undefined && looks >= LOOKS) void this.#giveBack(account, found);
+    for (const home of this.#looks.keys()) if (index.countOf(home) < 2) this.#looks.delete(home);
+    for (const home of index.homes) {
+      if (this.#moving.has(home)) continue;
+      const found = surplus(index.instancesOf(home), now, scaleInBelow);
+      const looks = found === undefined ? 0 : (this.#looks.get(home) ?? 0) + 1;
+      if (looks === 0) this.#looks.delete(home);
+      else this.#looks.set(home, looks);
+      if (found !== undefined && looks >= LOOKS) void this.#giveBack(home, found);
     }
   }
 
-  async #giveBack(account: string, instance: ManagedInstance): Promise<void> {
+  async #giveBack(home: string, instance: ManagedInstance): Promise<void> {
     const { replacements, onSurplus, onLog } = this.#options;
-    this.#moving.add(account);
+    this.#moving.add(home);
     instance.shut();
     try {
       await replacements.make(instance);
@@ -74,7 +74,7 @@ export class ScaleIn implements Disposable {
       onLog('info', `instance ${instance.id} goes on: ${(error as Error).message}`);
       instance.reopen();
     } finally {
-      this.#moving.delete(account);
+      this.#moving.delete(home);
     }
   }
 }

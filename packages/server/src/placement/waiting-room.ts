@@ -1,6 +1,7 @@
 import type { Clock } from '../instances/clock.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import type { LoadGuard } from './load-guard.ts';
+import { homeOf } from './home.ts';
 import type { PlacementRequest } from './placement-request.ts';
 
 /**
@@ -97,8 +98,8 @@ export class WaitingRoom implements Disposable {
     // What did not fit for an account's request will not fit for a larger one of the same account and runtime either.
     const refused = new Map<string, number>();
     for (const request of this.#requests) {
-      const { account, runtime, memoryMb } = request.spec;
-      const like = `${account} ${runtime}`;
+      const { runtime, memoryMb } = request.spec;
+      const like = `${homeOf(request.spec)} ${runtime}`;
       if (memoryMb >= (refused.get(like) ?? Infinity) && request.pool.top === undefined) continue;
       if (this.#attempt(request)) this.leave(request);
       else refused.set(like, Math.min(memoryMb, refused.get(like) ?? Infinity));

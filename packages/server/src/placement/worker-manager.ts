@@ -59,6 +59,8 @@ export interface WorkerManagerOptions {
   readonly processors: number;
   /** See {@link LineOptions}. */
   readonly ahead: number;
+  /** Whether what this function runs on (home.ts) may have no more instances. */
+  readonly isFull: (spec: FunctionSpec) => boolean;
   /** How long a request waits for room. */
   readonly waitMs: number;
   /** Requests a second that may begin to wait, whatever the queue; see {@link LoadGuard}. */
@@ -159,9 +161,9 @@ export class WorkerManager implements AsyncDisposable {
       index,
       instances: options.allInstances ?? (() => this.#active.instances),
       waiting: this.#waiting,
-      onBooted: async (instance, account) => {
+      onBooted: async (instance, spec) => {
         if (this.#ladder.closed) await instance[Symbol.asyncDispose]();
-        else this.#active.adoptUncommon(instance, account);
+        else this.#active.adoptUncommon(instance, spec);
       },
       onEvicted: (sandbox) => this.#evict(sandbox, 'idle, and its memory is needed'),
       onGivenUp: (instance) => this.#active.giveUp(instance, 'idle, and its memory is needed'),

@@ -161,6 +161,8 @@ export class ApiServer implements AsyncDisposable {
       await Functions.open({
         metadata,
         layers: metadata.layers,
+        capacityProviders: metadata.capacityProviders,
+        instanceCpus: 2,
         blobs: await FilesystemBlobStore.open(join(directory, 'code')),
         runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
         architectures: ['x86_64'],

@@ -39,6 +39,8 @@ beforeEach(async () => {
   functions = await Functions.open({
     metadata,
     layers: metadata.layers,
+    capacityProviders: metadata.capacityProviders,
+    instanceCpus: 2,
     blobs,
     runtimes: { state: () => 'ready', failure: () => undefined, want: () => {} },
     architectures: ['x86_64'],

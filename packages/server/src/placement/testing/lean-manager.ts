@@ -72,6 +72,7 @@ export class LeanManager {
       shedAbove: Infinity,
       // Nobody waits for a busy sandbox.
       processors: 1_000_000,
+      isFull: () => false,
       ahead: 0,
       overheadMb: 0,
       scaleInBelow: 0,

@@ -1,19 +1,26 @@
 import type { FunctionId, FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
 import type { MetadataStore } from '../../functions/ports.ts';
+import { SqliteCapacityProviderStore } from './capacity-provider-store.ts';
+import type { CapacityProviderRequest } from './capacity-provider-table.ts';
 import { SqliteLayerStore } from './layer-store.ts';
 import type { LayerRequest } from './layer-tables.ts';
 import type { MetadataRequest } from './metadata-worker.ts';
 import { DatabaseThread } from './thread.ts';
 
+type Request = MetadataRequest | LayerRequest | CapacityProviderRequest;
+
 /** Functions and their versions in an SQLite file, which a thread of its own owns. */
 export class SqliteMetadataStore implements MetadataStore {
   /** In the same file; it ends with this store. */
   readonly layers: SqliteLayerStore;
-  readonly #thread: DatabaseThread<MetadataRequest | LayerRequest>;
+  /** In the same file too. */
+  readonly capacityProviders: SqliteCapacityProviderStore;
+  readonly #thread: DatabaseThread<Request>;
 
-  private constructor(thread: DatabaseThread<MetadataRequest | LayerRequest>) {
+  private constructor(thread: DatabaseThread<Request>) {
     this.#thread = thread;
     this.layers = new SqliteLayerStore(thread);
+    this.capacityProviders = new SqliteCapacityProviderStore(thread);
   }
 
   /** Opens or creates the file; see {@link DatabaseThread.open}. */

@@ -1,5 +1,10 @@
 /** The thread of `SqliteMetadataStore`. */
 import type { FunctionId, FunctionRecord, VersionRecord } from '../../functions/function-record.ts';
+import {
+  CAPACITY_PROVIDER_TABLE,
+  type CapacityProviderRequest,
+  serveCapacityProviders,
+} from './capacity-provider-table.ts';
 import { inTransaction } from './database.ts';
 import { LAYER_TABLES, type LayerRequest, serveLayers } from './layer-tables.ts';
 import { serve } from './serve.ts';
@@ -30,9 +35,11 @@ const STEPS = [
      FOREIGN KEY (account, region, name) REFERENCES functions ON DELETE CASCADE
    ) STRICT, WITHOUT ROWID`,
   LAYER_TABLES,
+  CAPACITY_PROVIDER_TABLE,
 ];
 
-serve<MetadataRequest | LayerRequest>(STEPS, (database) => {
+serve<MetadataRequest | LayerRequest | CapacityProviderRequest>(STEPS, (database) => {
+  const answerCapacityProviders = serveCapacityProviders(database);
   const answerLayers = serveLayers(database);
   const functions = database.prepare('SELECT record FROM functions');
   const versions = database.prepare('SELECT record FROM versions');
@@ -77,6 +84,10 @@ serve<MetadataRequest | LayerRequest>(STEPS, (database) => {
         const { account, region, name } = request.function;
         return void removeVersion.run(account, region, name, request.version);
       }
+      case 'all-capacity-providers':
+      case 'put-capacity-provider':
+      case 'delete-capacity-provider':
+        return answerCapacityProviders(request);
       default:
         return answerLayers(request);
     }

@@ -3,9 +3,11 @@ import type { Context } from './operation.ts';
 import { addLayerVersionPermission } from './add-layer-version-permission.ts';
 import { addPermission } from './add-permission.ts';
 import { createAlias } from './create-alias.ts';
+import { createCapacityProvider } from './create-capacity-provider.ts';
 import { createFunctionUrlConfig } from './create-function-url-config.ts';
 import { createFunction } from './create-function.ts';
 import { deleteAlias } from './delete-alias.ts';
+import { deleteCapacityProvider } from './delete-capacity-provider.ts';
 import { deleteFunctionConcurrency } from './delete-function-concurrency.ts';
 import { deleteFunctionUrlConfig } from './delete-function-url-config.ts';
 import { deleteFunction } from './delete-function.ts';
@@ -13,6 +15,7 @@ import { deleteLayerVersion } from './delete-layer-version.ts';
 import { deleteProvisionedConcurrencyConfig } from './delete-provisioned-concurrency-config.ts';
 import { getAccountSettings } from './get-account-settings.ts';
 import { getAlias } from './get-alias.ts';
+import { getCapacityProvider } from './get-capacity-provider.ts';
 import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
 import { getFunctionUrlConfig } from './get-function-url-config.ts';
@@ -23,7 +26,9 @@ import { getLayerVersion } from './get-layer-version.ts';
 import { getPolicy } from './get-policy.ts';
 import { getProvisionedConcurrencyConfig } from './get-provisioned-concurrency-config.ts';
 import { listAliases } from './list-aliases.ts';
+import { listCapacityProviders } from './list-capacity-providers.ts';
 import { listFunctionUrlConfigs } from './list-function-url-configs.ts';
+import { listFunctionVersionsByCapacityProvider } from './list-function-versions-by-capacity-provider.ts';
 import { listFunctions } from './list-functions.ts';
 import { listLayerVersions } from './list-layer-versions.ts';
 import { listLayers } from './list-layers.ts';
@@ -39,6 +44,7 @@ import { removePermission } from './remove-permission.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
+import { updateCapacityProvider } from './update-capacity-provider.ts';
 import { updateFunctionCode } from './update-function-code.ts';
 import { updateFunctionConfiguration } from './update-function-configuration.ts';
 import { updateFunctionUrlConfig } from './update-function-url-config.ts';
@@ -48,9 +54,11 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['AddLayerVersionPermission', addLayerVersionPermission],
   ['AddPermission', addPermission],
   ['CreateAlias', createAlias],
+  ['CreateCapacityProvider', createCapacityProvider],
   ['CreateFunction', createFunction],
   ['CreateFunctionUrlConfig', createFunctionUrlConfig],
   ['DeleteAlias', deleteAlias],
+  ['DeleteCapacityProvider', deleteCapacityProvider],
   ['DeleteFunction', deleteFunction],
   ['DeleteFunctionConcurrency', deleteFunctionConcurrency],
   ['DeleteFunctionUrlConfig', deleteFunctionUrlConfig],
@@ -58,6 +66,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['DeleteProvisionedConcurrencyConfig', deleteProvisionedConcurrencyConfig],
   ['GetAccountSettings', getAccountSettings],
   ['GetAlias', getAlias],
+  ['GetCapacityProvider', getCapacityProvider],
   ['GetFunction', getFunction],
   ['GetFunctionConcurrency', getFunctionConcurrency],
   ['GetFunctionConfiguration', getFunctionConfiguration],
@@ -68,7 +77,9 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['GetPolicy', getPolicy],
   ['GetProvisionedConcurrencyConfig', getProvisionedConcurrencyConfig],
   ['ListAliases', listAliases],
+  ['ListCapacityProviders', listCapacityProviders],
   ['ListFunctionUrlConfigs', listFunctionUrlConfigs],
+  ['ListFunctionVersionsByCapacityProvider', listFunctionVersionsByCapacityProvider],
   ['ListFunctions', listFunctions],
   ['ListLayerVersions', listLayerVersions],
   ['ListLayers', listLayers],
@@ -84,6 +95,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['TagResource', tagResource],
   ['UntagResource', untagResource],
   ['UpdateAlias', updateAlias],
+  ['UpdateCapacityProvider', updateCapacityProvider],
   ['UpdateFunctionCode', updateFunctionCode],
   ['UpdateFunctionConfiguration', updateFunctionConfiguration],
   ['UpdateFunctionUrlConfig', updateFunctionUrlConfig],
