@@ -1,10 +1,18 @@
 /** The warming pool with real instances: what is declared is there, what is taken is replaced, and the number follows the draws. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from './testing/eventually.ts';
 import { Hearth } from './testing/hearth.ts';
 
+const VERSION = 'export const handler = async () => process.version;';
 const CODE = 'export const handler = async (event) => event;';
+
+interface DemandHistory {
+  draws: { day: unknown[] };
+  load: { week: unknown[] };
+}
 
 interface Fleet {
   instances: {
@@ -100,5 +108,37 @@ describe('the warming pool', () => {
     const { instances } = await ready(4);
     assert.deepEqual(new Set(instances.map(({ id }) => id)), new Set(known));
     assert.doesNotMatch(hearth.errors, /is not well/);
+  });
+
+  it('what it has learnt of its demand is kept when it ends', async () => {
+    assert.equal(await hearth.stop(), 0);
+    const { draws, load } = JSON.parse(
+      readFileSync(join(hearth.dataDirectory, 'demand.json'), 'utf8'),
+    ) as DemandHistory;
+    // Slots of ten minutes.
+    assert.deepEqual([draws.day.length, load.week.length], [144, 1008]);
+  });
+});
+
+describe('a warming pool of two runtimes', () => {
+  it('gives each function an instance whose zygote is of its own (T5)', async () => {
+    await using hearth = await Hearth.start({
+      settings: { instances: 2, runtimes: ['nodejs26.x', 'nodejs24.x'], instanceMemoryMb: 1024 },
+      runtimes: ['nodejs24.x'],
+    });
+    await eventually(async () => {
+      const { warmingPool } = (await hearth.get('/_hearth/fleet')) as Fleet;
+      const ready = warmingPool.general.configurations.map((one) => [one.name, one.ready]);
+      assert.deepEqual(ready, [
+        ['nodejs26.x/1024', 1],
+        ['nodejs24.x/1024', 1],
+      ]);
+    }, 60_000);
+    const account = '555555555555';
+    await hearth.create('old', VERSION, { Runtime: 'nodejs24.x' }, account);
+    const { payload, startPath } = await hearth.invoke('old', {}, account);
+    assert.match(String(payload), /^v24\./);
+    // Where its zygote is not warm, the first sandboxes start anew.
+    assert.equal(startPath, 'spare');
   });
 });
