@@ -80,12 +80,14 @@ export class Sandboxes {
     this.#send = send;
   }
 
-  /** Keeps this many spares of a runtime ready, whose zygote is warm. Resolves when they are there for the first time. */
+  /** Keeps about this many spares of a runtime ready (spare-target.ts), whose zygote is warm. Resolves when they are there for the first time. */
   async keepSpares(runtime: RuntimeId, count: number): Promise<void> {
     const spares = new Spares<Sandbox>({
-      target: count,
+      usual: count,
       make: () => this.#make({ runtime, volumeMb: DEFAULT_VOLUME_MB, spare: true }),
       usable: (sandbox) => !sandbox.ended,
+      end: (sandbox) => this.#kill(sandbox),
+      scarce: () => this.#slots.areUsedUp,
       busy: () => this.#placing.size > 0,
       warn: (message) => this.#send({ type: 'log', level: 'warn', message }),
     });
@@ -251,6 +253,8 @@ export class Sandboxes {
     const zygote = this.#zygotes.get(forked);
     if (zygote === undefined) throw new Error(`the zygote of ${forked} is not ready`);
     const node = forked === runtime ? undefined : this.#zygotes.nodeOf(runtime);
+    // After a burst spares have some of the slots that sandboxes may need.
+    if (!spare && this.#slots.areUsedUp) [...this.#spares.values()].some((spares) => spares.giveUp());
     const slot = await this.#slots.take();
     const connection = randomBytes(8).toString('hex');
     const token = randomBytes(16).toString('hex');

@@ -1,15 +1,20 @@
 /** Keeps sandboxes of one runtime ready ahead of demand. */
+import { CALM_MS, SpareTarget } from './spare-target.ts';
 
 /** A spare is replaced a moment after it is taken, so that its first invocation has the processor to itself. */
 const REFILL_DELAY_MS = 5;
 const MOST_WAITS = 100;
 
 export interface SparesOptions<T> {
-  /** How many are kept. */
-  target: number;
+  /** How many are kept, unless there was a burst or nobody takes any. */
+  usual: number;
   make: () => Promise<T>;
   /** Whether one can still be used. */
   usable: (spare: T) => boolean;
+  /** Ends one that is of no use any more. */
+  end: (spare: T) => void;
+  /** Whether there is nothing left to make more of than usual. */
+  scarce: () => boolean;
   /** Whether the server waits for something that should come first. */
   busy: () => boolean;
   warn: (message: string) => void;
@@ -17,19 +22,31 @@ export interface SparesOptions<T> {
 
 export class Spares<T> {
   readonly #options: SparesOptions<T>;
+  readonly #target: SpareTarget;
   readonly #ready: T[] = [];
   #coming = 0;
   #refillTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SparesOptions<T>) {
     this.#options = options;
+    this.#target = new SpareTarget(options.usual);
+    setInterval(() => this.#calm(), CALM_MS).unref();
   }
 
   /** The one made last, which is replaced later; undefined where none is ready. */
   take(): T | undefined {
     const spare = this.#ready.pop();
-    if (spare !== undefined) this.#refillLater();
+    if (spare === undefined) this.#target.missed();
+    else this.#target.took();
+    this.#refillLater();
     return spare;
+  }
+
+  /** Ends one, since its slot is needed. @returns false where none is ready. */
+  giveUp(): boolean {
+    const spare = this.#ready.pop();
+    if (spare !== undefined) this.#options.end(spare);
+    return spare !== undefined;
   }
 
   /** A sandbox has ended: if it was one of these, another takes its place. */
@@ -42,7 +59,8 @@ export class Spares<T> {
 
   /** Makes all that are missing. */
   async fill(): Promise<void> {
-    const missing = this.#options.target - this.#ready.length - this.#coming;
+    const count = this.#options.scarce() ? Math.min(this.#target.count, this.#options.usual) : this.#target.count;
+    const missing = count - this.#ready.length - this.#coming;
     const coming = Array.from({ length: Math.max(0, missing) }, async () => {
       this.#coming++;
       try {
@@ -53,6 +71,12 @@ export class Spares<T> {
       }
     });
     await Promise.all(coming);
+  }
+
+  /** Those that are too many, the oldest first. */
+  #calm(): void {
+    this.#target.calm();
+    for (const spare of this.#ready.splice(0, this.#ready.length - this.#target.count)) this.#options.end(spare);
   }
 
   /** After what the server waits for, but not later than if that never came to an end. */
