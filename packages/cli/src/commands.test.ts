@@ -125,6 +125,14 @@ describe('the hearth command', () => {
     assert.equal((await hearth('invoke', 'one')).stdout, '{}\n');
   });
 
+  test('invoke says that it may wait, where the person does', async () => {
+    await hearth('deploy', join(folder, 'one.mjs'));
+    await hearth('invoke', 'one', '--run-by', '3600', '--when-due', 'fail');
+    const { headers } = server.seen.at(-1)!;
+    assert.deepEqual([headers['x-hearth-run-by'], headers['x-hearth-when-due']], ['3600', 'fail']);
+    assert.equal((await hearth('invoke', 'one', '--run-by', '3600', '--stream')).code, 2);
+  });
+
   test('invoke tells a failed function from a good one, with trace and log', async () => {
     await hearth('deploy', join(folder, 'one.mjs'));
     const error = {

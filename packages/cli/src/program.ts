@@ -71,12 +71,23 @@ ${examples('hearth deploy .', 'hearth deploy greet.mjs --memory 256 --env STAGE=
     .option('--log', "show the last 4 KB of the invocation's log")
     .option('--stream', 'print what the function streams as it comes (awslambda.streamifyResponse)')
     .option('--qualifier <version>', 'alias, version number or $LATEST')
+    .addOption(
+      new Option(
+        '--run-by <time>',
+        'it may wait for a time with less demand, and has to be done by then: seconds from now, or like 2026-11-21T18:00Z',
+      ).conflicts('stream'),
+    )
+    .addOption(
+      new Option('--when-due <what>', 'where no such time comes: run it all the same, or fail')
+        .choices(['run', 'fail'])
+        .conflicts('stream'),
+    )
     .addHelpText(
       'after',
       `
 The answer goes to stdout, all about it to stderr. The exit code is 1 where the
 function failed.
-${examples(`hearth invoke hello '{"name": "you"}'`, 'hearth invoke hello @event.json --log')}`,
+${examples(`hearth invoke hello '{"name": "you"}'`, 'hearth invoke hello @event.json --log', 'hearth invoke report --run-by 3600')}`,
     )
     .action(async (name: string, payload: string | undefined, options: InvokeOptions) =>
       exitWith(await (await import('./commands/invoke.ts')).invoke(name, payload, options)),

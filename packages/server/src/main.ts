@@ -154,6 +154,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics: Metrics = new Metrics({
     sandboxes: () => fleet.stats().sandboxes,
     instances: () => fleet.stats().instances,
+    deferred: () => fleet.stats().deferred,
     droppedLogBytes: () => logs.droppedBytes,
   });
   const records = new InvocationRecords(metrics);

@@ -127,17 +127,31 @@ export interface Invoked {
   milliseconds: number;
 }
 
+/** What an invocation is told beside its event. */
+export interface InvocationOptions {
+  qualifier?: string | undefined;
+  log?: boolean;
+  /** It may wait for a cheaper time until then: seconds from now, or ISO 8601. */
+  runBy?: string | undefined;
+  /** `run` or `fail`, where no cheaper time has come. */
+  whenDue?: string | undefined;
+}
+
 export async function invokeFunction(
   server: Server,
   name: string,
   payload: Buffer,
-  options: { qualifier?: string | undefined; log?: boolean } = {},
+  options: InvocationOptions = {},
 ): Promise<Invoked> {
   const start = performance.now();
   const { headers, body } = await server.request('POST', pathOf(name, '/invocations'), {
     body: payload,
     query: { Qualifier: options.qualifier },
-    headers: options.log === true ? { 'x-amz-log-type': 'Tail' } : {},
+    headers: {
+      ...(options.log === true && { 'x-amz-log-type': 'Tail' }),
+      ...(options.runBy !== undefined && { 'x-hearth-run-by': options.runBy }),
+      ...(options.whenDue !== undefined && { 'x-hearth-when-due': options.whenDue }),
+    },
   });
   const tail = headers['x-amz-log-result'];
   return {

@@ -14,6 +14,8 @@ export interface InvokeOptions {
   log?: boolean;
   json?: boolean;
   stream?: boolean;
+  runBy?: string;
+  whenDue?: string;
 }
 
 /**
@@ -24,10 +26,10 @@ export interface InvokeOptions {
 export async function invoke(name: string, payload: string | undefined, options: InvokeOptions): Promise<number> {
   const event = await readPayload(payload);
   if (options.stream === true) return await stream(name, event, options);
-  const { qualifier, log = false } = options;
+  const { qualifier, log = false, runBy, whenDue } = options;
   const answer = await withProgress(
     `Waiting for ${name}`,
-    invokeFunction(new Server(), name, event, { qualifier, log }),
+    invokeFunction(new Server(), name, event, { qualifier, log, runBy, whenDue }),
   );
   if (options.json === true) printJson(answer);
   else print(answer);

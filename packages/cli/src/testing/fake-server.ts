@@ -17,6 +17,7 @@ export interface Seen {
   method: string;
   path: string;
   authorization: string | undefined;
+  headers: IncomingMessage['headers'];
   body: Record<string, unknown>;
 }
 
@@ -61,7 +62,7 @@ export class FakeServer implements AsyncDisposable {
     const { method = '', headers } = request;
     const url = new URL(request.url ?? '', this.url);
     const body = (await json(request).catch(() => ({}))) as Record<string, unknown>;
-    this.seen.push({ method, path: url.pathname + url.search, authorization: headers.authorization, body });
+    this.seen.push({ method, path: url.pathname + url.search, authorization: headers.authorization, headers, body });
     const answer = (status: number, value: unknown, more: Record<string, string> = {}) => {
       response.writeHead(status, { 'content-type': 'application/json', ...more });
       response.end(typeof value === 'string' ? value : JSON.stringify(value));

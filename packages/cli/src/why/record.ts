@@ -18,6 +18,16 @@ export interface InvocationRecord {
   ladder: LadderStep[];
   /** Milliseconds. */
   costs: { boot?: number; code?: number; sandbox?: number };
+  /** Present where its caller said that it is not time-sensitive. `waited` in ms. */
+  deferral?: {
+    receivedAt: string;
+    runBy: string;
+    latestStart: string;
+    expectedMs: number;
+    delayedBecause: string | null;
+    begunBecause: string | null;
+    waited: number;
+  };
   status: string;
   error?: string;
 }

@@ -66,6 +66,31 @@ test('a throttled one has no time line, unless it waited', () => {
   assert.match(told({ ...refused, times: { ended: 30_000 } }), /was throttled after 30\.0 s.*\|#{36}\|/s);
 });
 
+test('a deferred one tells why it waited, and why it began when it did (D9)', () => {
+  const deferral = {
+    receivedAt: '2026-11-21T03:37:00.000Z',
+    runBy: '2026-11-21T03:47:00.000Z',
+    latestStart: '2026-11-21T03:46:30.000Z',
+    expectedMs: 30_000,
+    delayedBecause: 'demand is 12.0 executions at once; 2.0 are expected',
+    begunBecause: null,
+    waited: 0,
+  };
+  const waits = told({ ...NOT_PLACED, status: 'deferred', ladder: [], times: {}, deferral }, RECEIVED + 42_000);
+  assert.match(waits, /^hello of account 000000000000 waits for a time with less demand, and has for 42\.0 s\.\n/);
+  assert.match(waits, /deferred {2}asked for at 2026-11-21T03:37:00\.000Z, to be done by 2026-11-21T03:47:00\.000Z\n/);
+  assert.match(waits, / it waited: demand is 12\.0 executions at once; 2\.0 are expected\n$/);
+  const begun = told({ deferral: { ...deferral, begunBecause: 'demand is low', waited: 86_000 } });
+  assert.match(begun, /succeeded after 680 ms\..* it began after 1 min 26 s: demand is low\n/s);
+  const atOnce = told({ deferral: { ...deferral, delayedBecause: null, begunBecause: 'demand is low' } });
+  assert.match(atOnce, / it began at once: demand is low\n/);
+  const cancelled = { ...NOT_PLACED, status: 'cancelled', ladder: [], times: { ended: 42_000 } };
+  assert.match(
+    told({ ...cancelled, error: 'Its caller went away.', deferral }),
+    /was cancelled after 42\.0 s: Its caller/,
+  );
+});
+
 test('a warm one is short, and nothing in a record drives the terminal', () => {
   const ladder = [{ step: 'idle', taken: true, why: 'an idle sandbox', at: 0.02 }];
   const warm = { startPath: 'warm', instanceStep: 'active', costs: {}, ladder, reason: 'an idle sandbox' };

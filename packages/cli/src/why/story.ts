@@ -45,6 +45,7 @@ export function story(record: InvocationRecord, now: number): string {
     ['received', [record.receivedAt]],
     ['version', [`${record.version}: ${VERSIONS[record.versionReason] ?? record.versionReason}`]],
   ];
+  if (record.deferral !== undefined) facts.push(['deferred', deferralLines(record.deferral)]);
   if (record.ladder.length > 0) facts.push(['tried', ladderLines(record.ladder)]);
   if (record.sandbox !== '') facts.push(['ran in', placeLines(record)]);
   if (costs.boot !== undefined) facts.push(['boot', [`making the instance took ${formatMilliseconds(costs.boot)}`]]);
@@ -52,7 +53,9 @@ export function story(record: InvocationRecord, now: number): string {
   const lines = facts.flatMap(([name, texts]) =>
     texts.map((text, index) => `  ${(index === 0 ? name : '').padEnd(width)}  ${text}`),
   );
-  const phases = record.status === 'throttled' && record.sandbox === '' && until === 0 ? [] : timeline(record, until);
+  // Of one that never began there is nothing to draw, unless it waited for room.
+  const began = !['deferred', 'cancelled'].includes(record.status) && (record.sandbox !== '' || until > 0);
+  const phases = began ? timeline(record, until) : [];
   const parts = [headline(record, until), '', ...lines];
   if (phases.length > 0) parts.push('', ...phases.map((line) => `  ${line}`));
   return `${printable(parts.join('\n'))}\n`;
@@ -69,6 +72,10 @@ function headline(record: InvocationRecord, until: number): string {
     case 'running':
       if (sandbox === '') return `${who} has waited for a sandbox for ${time}.`;
       return `${who} ${times.started === undefined ? 'is being initialised' : 'runs'}, ${time} after it came.`;
+    case 'deferred':
+      return `${who} waits for a time with less demand, and has for ${time}.`;
+    case 'cancelled':
+      return `${who} was cancelled after ${time}${because}`;
     case 'throttled':
       return `${who} was throttled${until === 0 ? '' : ` after ${time}`}, and did not run${because}`;
     case 'timed-out':
@@ -78,6 +85,21 @@ function headline(record: InvocationRecord, until: number): string {
     default:
       return `${who} ${sandbox === '' ? 'could not be run' : 'failed'} after ${time}${because}`;
   }
+}
+
+function deferralLines(deferral: NonNullable<InvocationRecord['deferral']>): string[] {
+  const { receivedAt, runBy, latestStart, expectedMs, delayedBecause, begunBecause, waited } = deferral;
+  const lines = [
+    `asked for at ${receivedAt}, to be done by ${runBy}`,
+    `it takes ${formatMilliseconds(expectedMs)} or less as a rule, so it may begin until ${latestStart}`,
+  ];
+  if (delayedBecause !== null) lines.push(`it waited: ${delayedBecause}`);
+  if (begunBecause !== null) {
+    lines.push(
+      `it began ${delayedBecause === null ? 'at once' : `after ${formatMilliseconds(waited)}`}: ${begunBecause}`,
+    );
+  }
+  return lines;
 }
 
 function ladderLines(ladder: readonly LadderStep[]): string[] {

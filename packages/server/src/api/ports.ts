@@ -7,6 +7,7 @@ import type { Grant, IssuedSession } from '../auth/sessions.ts';
 import type { Functions } from '../functions/functions.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { LogOwner } from '../logs/ports.ts';
+import type { DeferrableCall, Ran } from '../invoke/deferral/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../invoke/invocation.ts';
 
 /** What the room needs of the others. */
@@ -36,6 +37,8 @@ export interface SessionIssuer {
 export interface Invoker {
   /** Rejects with an ApiError where the function could not be run; its own failure is an outcome. */
   invoke(invocation: Invocation): Promise<InvocationOutcome>;
+  /** The same for one that is not time-sensitive, at a time with less demand. */
+  invokeWhenCheap(call: DeferrableCall): Promise<Ran>;
 }
 
 /** One event of a function's log. */

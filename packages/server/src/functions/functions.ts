@@ -14,6 +14,8 @@ import type { Caller } from './caller.ts';
 import { CapacityProviders } from './capacity-providers/capacity-providers.ts';
 import type { CapacityProviderStore } from './capacity-providers/ports.ts';
 import { configuration } from './configuration.ts';
+import { deferralOf } from './deferral-policy.ts';
+import type { DeferralPolicy } from './deferral-policy.ts';
 import { listFunctions } from './function-list.ts';
 import { qualifiedArn } from './function-name.ts';
 import type { FunctionRecord } from './function-record.ts';
@@ -61,6 +63,8 @@ export interface Resolution extends Choice {
   readonly weight: number;
   /** As the function's context has it. */
   readonly invokedArn: string;
+  /** How long it may wait for a cheaper time, where the function's invocations are not time-sensitive. */
+  readonly deferrable: DeferralPolicy | undefined;
 }
 
 /**
@@ -107,7 +111,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       provisioner: options.provisioner,
       now: options.now,
     });
-    this.tags = new Tagging(this.#registry);
+    this.tags = new Tagging(this.#registry, this);
     this.#lifecycle = new Lifecycle({
       ...options,
       registry: this.#registry,
@@ -155,6 +159,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       other: other && { spec: other.spec, reason: 'current' },
       weight: additional?.weight ?? 0,
       invokedArn: qualifiedArn(entry.record, found.qualifier),
+      deferrable: deferralOf(entry.record.tags),
     };
   }
 

@@ -32,6 +32,8 @@ export interface FunctionsEvents {
   provisioned: [spec: FunctionSpec, count: number];
   /** A capacity provider may have so many processors from now on; with undefined it is no more. */
   capacityProvider: [arn: string, maxVCpus: number | undefined];
+  /** The function's tags are others from now on. */
+  tagged: [spec: FunctionSpec];
   /** The function's reserved concurrency is another from now on; with undefined it has none. */
   reserved: [spec: FunctionSpec, count: number | undefined];
 }

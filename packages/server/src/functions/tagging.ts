@@ -1,5 +1,6 @@
+import type { EventEmitter } from 'node:events';
 import type { Caller } from './caller.ts';
-import type { Registry } from './registry.ts';
+import type { FunctionsEvents, Registry } from './registry.ts';
 import { addTags, removeTags } from './tags.ts';
 import type { Tags } from './tags.ts';
 
@@ -7,8 +8,11 @@ import type { Tags } from './tags.ts';
 export class Tagging {
   readonly #registry: Registry;
 
-  constructor(registry: Registry) {
+  readonly #events: EventEmitter<FunctionsEvents>;
+
+  constructor(registry: Registry, events: EventEmitter<FunctionsEvents>) {
     this.#registry = registry;
+    this.#events = events;
   }
 
   list(caller: Caller, arn: string): Tags {
@@ -26,7 +30,10 @@ export class Tagging {
   async #change(caller: Caller, arn: string, action: string, change: (old: Tags) => Tags): Promise<void> {
     await this.#registry.inTurn(
       () => this.#registry.findFunction(caller, arn, action),
-      ({ record }) => this.#registry.save({ ...record, tags: change(record.tags) }),
+      async ({ record, spec }) => {
+        await this.#registry.save({ ...record, tags: change(record.tags) });
+        this.#events.emit('tagged', spec);
+      },
     );
   }
 }

@@ -21,6 +21,9 @@ import { WorkerManager } from '../placement/worker-manager.ts';
 import type { WorkerManagerOptions } from '../placement/worker-manager.ts';
 import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
+import { Deferrals } from './deferral/deferrals.ts';
+import type { DeferrableCall, Ran } from './deferral/ports.ts';
+import { Histories } from './history/histories.ts';
 import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -92,6 +95,8 @@ export interface FleetOptions {
   readonly ahead?: number;
   /** See {@link Router}'s options; 1,000 if absent. */
   readonly accountConcurrency?: (account: string) => number;
+  /** By which deferrable invocations choose their time; the fleet's own history if absent. */
+  readonly forecast?: DemandForecast;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
   readonly drainMs?: number;
 }
@@ -134,6 +139,8 @@ export interface FleetView {
 export interface FleetStats {
   inFlight: number;
   waiting: number;
+  /** Deferrable invocations that wait for a cheaper time. */
+  deferred: number;
   throttled: number;
   evicted: number;
   madeAhead: number;
@@ -164,6 +171,8 @@ export class Fleet implements AsyncDisposable {
   readonly #capacity: Capacity;
   readonly #placement: Managers;
   readonly #router: Router;
+  readonly #deferrals: Deferrals;
+  readonly #histories = new Histories();
   readonly #rollout: Rollout;
   readonly #provisioned: Provisioned;
   /** By ARN: processors that the instances of a capacity provider may have together. */
@@ -254,7 +263,17 @@ export class Fleet implements AsyncDisposable {
       onLog,
     });
     const { pollMs = 0 } = options;
-    this.#router = new Router({ clock, placement, records, accountConcurrency, processors, pollMs });
+    const histories = this.#histories;
+    this.#router = new Router({ clock, placement, records, histories, accountConcurrency, processors, pollMs });
+    const router = this.#router;
+    this.#deferrals = new Deferrals({
+      clock,
+      records,
+      forecast: options.forecast ?? this.#capacity.forecast,
+      run: (invocation) => router.invoke(invocation),
+      expectedMs: (spec) => histories.get(spec)?.expectedMs,
+      atOnce: processors,
+    });
   }
 
   /** Begins to fill the warming pool; see {@link Capacity.start}. */
@@ -277,6 +296,11 @@ export class Fleet implements AsyncDisposable {
     return this.#router.invoke(invocation);
   }
 
+  /** See {@link Deferrals.invoke}. */
+  invokeWhenCheap(call: DeferrableCall): Promise<Ran> {
+    return this.#deferrals.invoke(call);
+  }
+
   /** See {@link Rollout.isWarm}. */
   isWarm(spec: FunctionSpec): boolean {
     return this.#rollout.isWarm(spec);
@@ -289,6 +313,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Traffic has moved away from this version, or it is deleted; see {@link WorkerManager.retire}. */
   retire(spec: FunctionSpec): void {
+    this.#histories.forget(spec);
     this.provision(spec, 0);
     this.#placement.retire(spec);
   }
@@ -296,11 +321,6 @@ export class Fleet implements AsyncDisposable {
   /** Resolves when everything that a retired version was asked for has begun; see {@link Rollout.begun}. */
   begun(spec: FunctionSpec): Promise<void> | undefined {
     return this.#rollout.begun(spec);
-  }
-
-  /** What is expected of the fleet, from its own history. */
-  get forecast(): DemandForecast {
-    return this.#capacity.forecast;
   }
 
   /** A function's reserved concurrency from now on; undefined where it has none. */
@@ -333,6 +353,7 @@ export class Fleet implements AsyncDisposable {
 
   /** A function is deleted: all that has been kept about it goes. */
   forget(spec: FunctionSpec): void {
+    this.#histories.forget(spec);
     this.#placement.forget(spec);
     this.#placement.reserve(spec, false);
     this.#router.forget(spec);
@@ -393,6 +414,7 @@ export class Fleet implements AsyncDisposable {
     return {
       inFlight: this.#router.inFlight,
       waiting: this.#placement.waiting,
+      deferred: this.#deferrals.waiting,
       throttled: this.#placement.throttled,
       evicted: this.#placement.evicted,
       madeAhead: this.#placement.madeAhead,
@@ -420,6 +442,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#deferrals[Symbol.dispose]();
     await this.#router.drain(this.#drainMs);
     this.#provisioned[Symbol.dispose]();
     await Promise.all([this.#placement[Symbol.asyncDispose](), this.#capacity[Symbol.asyncDispose]()]);

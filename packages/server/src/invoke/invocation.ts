@@ -1,5 +1,6 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
 import type { SandboxCosts } from '../placement/sandbox.ts';
+import type { Deferral } from './deferral/terms.ts';
 import type { LadderStep } from '../placement/trail.ts';
 
 /** A synchronous invocation, resolved to one function version. */
@@ -20,6 +21,8 @@ export interface Invocation {
   readonly tenantId?: string;
   /** Whether the caller wants the last 4 KB of the log. */
   readonly tail: boolean;
+  /** Present where it might have waited for a cheaper time: what was decided. */
+  readonly deferral?: Deferral;
   /** Who takes a streamed response as it comes; without one it is collected, and bounded like any other. */
   readonly sink?: ResponseSink;
 }
@@ -100,8 +103,13 @@ export interface InvocationRecord {
   /** What was tried to find a sandbox; the last step is the one that gave it. */
   ladder: readonly LadderStep[];
   costs: SandboxCosts;
-  /** `throttled` where a limit or a lack of room kept it from running. */
-  status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'lost' | 'throttled';
+  /** Present where the caller said that it is not time-sensitive. */
+  deferral?: Deferral;
+  /**
+   * `throttled` where a limit or a lack of room kept it from running, `deferred` while it waits for a cheaper time,
+   * `cancelled` where its caller went away before that.
+   */
+  status: 'running' | 'deferred' | 'succeeded' | 'failed' | 'timed-out' | 'lost' | 'throttled' | 'cancelled';
   /** Why it did not succeed, in words. */
   error?: string;
 }

@@ -1,4 +1,5 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
+import type { Deferral } from './deferral/terms.ts';
 import type { ColdStart, InvocationRecord } from './invocation.ts';
 
 /** Where the records of invocations are kept. */
@@ -32,6 +33,8 @@ export interface OpenRecord {
   status: InvocationRecord['status'];
   /** Present where it found no idle sandbox at once: how it came to one. */
   cold: ColdStart | undefined;
+  /** Present where it might have waited for a cheaper time. */
+  deferral: Deferral | undefined;
   /** Why it did not succeed, in words; '' where it did, or runs. */
   error: string;
   placedUs: number;

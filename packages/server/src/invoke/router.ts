@@ -12,6 +12,7 @@ import type { FunctionIdentity } from './concurrency.ts';
 import { Execution } from './execution.ts';
 import type { ExecutionHost } from './execution.ts';
 import { errorTypeOf, runtimeFailure } from './exit-error.ts';
+import type { Histories } from './history/histories.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import type { RecordSink } from './ports.ts';
 
@@ -32,6 +33,7 @@ export interface RouterOptions {
   readonly clock: Clock;
   readonly placement: SandboxSource;
   readonly records: RecordSink;
+  readonly histories: Histories;
   /** Invocations of an account in one region at once, which may change; AWS's default is 1,000. */
   readonly accountConcurrency: (account: string) => number;
   /** Of the machine. */
@@ -54,6 +56,7 @@ export class Router implements ExecutionHost, Disposable {
   readonly clock: Clock;
   readonly #placement: SandboxSource;
   readonly #records: RecordSink;
+  readonly #histories: Histories;
   readonly #concurrency: Concurrency;
   /** One queue for each time-out that functions have: at most 900, since AWS counts it in seconds. */
   readonly #timeouts = new Map<number, DeadlineQueue>();
@@ -70,6 +73,7 @@ export class Router implements ExecutionHost, Disposable {
     this.clock = options.clock;
     this.#placement = options.placement;
     this.#records = options.records;
+    this.#histories = options.histories;
     this.#processors = options.processors;
     this.#poll = new BusyPoll(options.clock, options.pollMs);
     this.#concurrency = new Concurrency(options.accountConcurrency);
@@ -102,6 +106,7 @@ export class Router implements ExecutionHost, Disposable {
     this.#received++;
     const now = this.clock.now();
     const record = this.#records.begin(requestId, spec, reason, this.clock.wallTime());
+    if (invocation.deferral !== undefined) record.deferral = invocation.deferral;
     return new Promise((resolve, reject) => {
       const execution = new Execution(this, invocation, use, record, now, resolve);
       const sandbox = this.#placement.takeIdle(spec);
@@ -169,7 +174,9 @@ export class Router implements ExecutionHost, Disposable {
 
   ended(execution: Execution, outcome: InvocationOutcome, now: number): void {
     this.#leave(execution);
-    this.#records.end(execution.record, now - execution.receivedAt);
+    const milliseconds = now - execution.receivedAt;
+    this.#records.end(execution.record, milliseconds);
+    this.#histories.of(execution.invocation.spec).ended(milliseconds);
     execution.invocation.report?.(outcome.functionError !== undefined);
     execution.resolve(outcome);
     if (this.#inFlight < this.#processors) this.#poll.expect(now);

@@ -19,6 +19,7 @@ import { chosenVersion } from '../chosen-version.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { encodeEvent, EVENT_STREAM } from '../protocols/event-stream.ts';
 import { LAMBDA } from './definition.ts';
+import { refuseDeferral } from './deferral-request.ts';
 import { choiceForTenant, describeInvocation, readEvent, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 
@@ -80,6 +81,7 @@ export class InvokeWithResponseStreamOperation {
       ...(logType === undefined ? {} : { LogType: logType }),
       ...(tenant === undefined ? {} : { TenantId: tenant }),
     });
+    refuseDeferral(headers, 'InvokeWithResponseStream');
     // Only now, when the whole request is here: what is resolved is what runs.
     const target = this.#targets.get(identity, request.url!);
     const choice = choiceForTenant(chosenVersion(target, headers, this.#random), headers);

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission, Identity } from '../../auth/identity.ts';
+import type { DeferralTerms } from '../../invoke/deferral/terms.ts';
 import type { Invocation, InvocationOutcome } from '../../invoke/invocation.ts';
 import type { BodyReader } from '../body.ts';
 import { chosenVersion } from '../chosen-version.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
+import { readDeferral, speaksOfDeferral } from './deferral-request.ts';
 import { choiceForTenant, describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
@@ -79,6 +81,10 @@ export class InvokeOperation {
       }
       if (type === 'Event') throw unavailable('Invoke with InvocationType Event', 'Use RequestResponse.');
       const invocation = describeInvocation(headers, choice, target.invokedArn, requestId, payload, tail);
+      if (target.deferrable !== undefined || speaksOfDeferral(headers)) {
+        const terms = readDeferral(headers, target.deferrable, Date.now());
+        if (terms !== undefined) return this.#defer(request, response, identity, invocation, terms, fail);
+      }
       this.#invoker
         .invoke(invocation)
         .then((outcome) => answer(response, invocation, outcome), fail)
@@ -86,6 +92,29 @@ export class InvokeOperation {
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** Its connection stays open while it waits; a client that goes away before it has begun has it cancelled. */
+  #defer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    identity: Identity,
+    invocation: Invocation,
+    terms: DeferralTerms,
+    fail: (error: unknown) => void,
+  ): void {
+    const { requestId, payload, tail } = invocation;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const resolveAgain = (): Invocation => {
+      const target = this.#targets.get(identity, request.url!);
+      const choice = choiceForTenant(chosenVersion(target, request.headers, this.#random), request.headers);
+      return describeInvocation(request.headers, choice, target.invokedArn, requestId, payload, tail);
+    };
+    this.#invoker
+      .invokeWhenCheap({ invocation, terms, resolveAgain, gone: gone.signal })
+      .then(({ invocation: ran, outcome }) => answer(response, ran, outcome), fail)
+      .catch(fail);
   }
 }
 
@@ -113,6 +142,7 @@ function answer(response: ServerResponse, invocation: Invocation, outcome: Invoc
     'x-hearth-start-path',
     outcome.startPath,
   ];
+  if (invocation.deferral !== undefined) headers.push('x-hearth-waited-ms', invocation.deferral.waited.toFixed(0));
   if (invocation.reason !== 'current') headers.push('x-hearth-version-reason', invocation.reason);
   if (outcome.functionError !== undefined) headers.push('x-amz-function-error', outcome.functionError);
   if (outcome.logTail !== undefined) headers.push('x-amz-log-result', outcome.logTail);

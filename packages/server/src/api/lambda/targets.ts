@@ -28,6 +28,7 @@ export class InvokeTargets {
     functions.on('changed', (old) => this.#forget(old));
     functions.on('versionDeleted', (old) => this.#forget(old));
     functions.on('aliased', (spec) => this.#forget(spec));
+    functions.on('tagged', (spec) => this.#forget(spec));
     functions.on('updating', (old) => this.#forget(old));
     functions.on('deleted', (old) => this.#forget(old));
   }

@@ -15,6 +15,7 @@ import { Sessions } from '../../auth/sessions.ts';
 import { SignedAuthenticator } from '../../auth/signed.ts';
 import { Functions } from '../../functions/functions.ts';
 import type { ProvisionedState, Rollout } from '../../functions/ports.ts';
+import type { DeferrableCall } from '../../invoke/deferral/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
@@ -66,6 +67,9 @@ export class ApiServer implements AsyncDisposable {
   /** What was logged as Hearth's own failure. */
   readonly failures: unknown[] = [];
   readonly invocations: Invocation[] = [];
+  readonly deferred: DeferrableCall[] = [];
+  /** When and as what a deferrable one begins; at once unless a test says otherwise. */
+  defer: (call: DeferrableCall) => Promise<Invocation> = async (call) => call.resolveAgain();
   readonly records = new Map<string, InvocationRecord>();
   readonly lines: LogLine[] = [];
   ready = true;
@@ -107,6 +111,12 @@ export class ApiServer implements AsyncDisposable {
         invoke: (invocation) => {
           this.invocations.push(invocation);
           return this.run(invocation);
+        },
+        invokeWhenCheap: async (call) => {
+          this.deferred.push(call);
+          const invocation = await this.defer(call);
+          this.invocations.push(invocation);
+          return { invocation, outcome: await this.run(invocation) };
         },
       },
       authenticator: signed

@@ -1,4 +1,5 @@
 import { ApiError } from '@hearth/protocol';
+import { deferralOf } from '../deferral-policy.ts';
 import type { Tags } from '../tags.ts';
 
 /** Tags of a function that say how a change of it reaches its invocations, so that every tool for AWS can set them. */
@@ -74,6 +75,7 @@ export function canaryOf({ [CANARY_TAG]: text }: Tags): CanaryPolicy | undefined
 export function checkPolicies(tags: Tags): void {
   consistencyOf(tags);
   canaryOf(tags);
+  deferralOf(tags);
 }
 
 /** Words of the form `name=number`, each name once at most; undefined for anything else. */

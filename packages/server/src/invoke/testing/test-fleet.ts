@@ -46,6 +46,7 @@ export class MemoryRecords implements RecordSink {
       reason: '',
       status: 'running',
       cold: undefined,
+      deferral: undefined,
       error: '',
       placedUs: -1,
       initialisedUs: -1,

@@ -4,13 +4,13 @@ import { DurationHistogram } from './histogram.ts';
 import { histogramText } from './histogram-text.ts';
 import type { InvocationRecord } from '../../invoke/invocation.ts';
 
-export type Outcome = Exclude<InvocationRecord['status'], 'running'>;
+export type Outcome = Exclude<InvocationRecord['status'], 'running' | 'deferred'>;
 
 /** `none` is of those that never had a sandbox. */
 type Path = StartPath | 'none';
 
 const PATHS: readonly Path[] = ['warm', 'spare', 'fork', 'exec', 'none'];
-const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed-out', 'lost', 'throttled'];
+const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed-out', 'lost', 'throttled', 'cancelled'];
 
 /** What is asked of the others when someone scrapes. Each function is called once for a scrape. */
 export interface MetricSources {
@@ -18,6 +18,8 @@ export interface MetricSources {
   sandboxes?: () => Partial<Record<SandboxState, number>>;
   /** How many instances there are, by pool (`warming` with its sub-pool, `active`) and state. */
   instances?: () => { pool: string; state: InstanceState; count: number }[];
+  /** Invocations that wait for a cheaper time. */
+  deferred?: () => number;
   /** Bytes of functions' logs that were dropped. */
   droppedLogBytes?: () => number;
   /** Asynchronous events accepted and not finished. */
@@ -138,6 +140,16 @@ export class Metrics {
         collect() {
           this.reset();
           for (const { pool, state, count } of sources.instances?.() ?? []) this.inc({ pool, state }, count);
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'hearth_deferred_invocations',
+        help: 'Deferrable invocations that wait for a time with less demand.',
+        registers,
+        collect() {
+          this.set(sources.deferred?.() ?? 0);
         },
       }),
     );

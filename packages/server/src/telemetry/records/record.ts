@@ -1,5 +1,6 @@
 import type { FunctionSpec, InstanceStep, StartPath, VersionReason } from '@hearth/protocol';
 import type { LadderStep } from '../../placement/trail.ts';
+import type { Deferral } from '../../invoke/deferral/terms.ts';
 import type { ColdStart, InvocationRecord } from '../../invoke/invocation.ts';
 
 /** How far a step is behind the invocation's arrival; -1 where it has not been reached. Whole microseconds: a small integer costs no memory of its own. */
@@ -23,6 +24,7 @@ export class CompactRecord {
   status: InvocationRecord['status'] = 'running';
   cold: ColdStart | undefined = undefined;
   error = '';
+  deferral: Deferral | undefined = undefined;
   /** Microseconds since arrival, whole numbers; see {@link NOT_YET}. */
   placedUs = NOT_YET;
   initialisedUs = NOT_YET;
@@ -73,6 +75,7 @@ export class CompactRecord {
       times: this.#times,
       ladder: this.cold?.ladder ?? (placed ? [this.#warmStep] : []),
       costs: this.cold?.costs ?? {},
+      ...(this.deferral && { deferral: this.deferral }),
       status: this.status,
       ...(this.error === '' ? undefined : { error: this.error }),
     };
