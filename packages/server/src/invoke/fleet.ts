@@ -42,7 +42,7 @@ export interface FleetOptions {
   readonly clock?: Clock;
   /** Warm instances kept in sub-pool `general` at least; 2 if absent. */
   readonly warmInstances?: number;
-  /** Between two checks of the health of a warm instance: ms; 5 minutes if absent, 0 for none. */
+  /** Between two checks of the health of an instance: ms; 5 minutes if absent, 0 for none. */
   readonly healthCheckMs?: number;
   /** How that pool sizes itself beyond that; see {@link POOL_SIZING}. */
   readonly poolSizing?: Partial<PoolSizing>;
@@ -189,6 +189,7 @@ export class Fleet implements AsyncDisposable {
     this.#instanceCpus = options.instanceCpus;
     this.#drainMs = options.drainMs ?? 10_000;
     const processors = options.processors ?? availableParallelism();
+    const healthCheckMs = options.healthCheckMs ?? 5 * 60_000;
     const sizes = options.warmSizesMb ?? [options.instanceMemoryMb];
     this.#capacity = new Capacity({
       provider,
@@ -199,7 +200,7 @@ export class Fleet implements AsyncDisposable {
       hasRuntime: options.hasRuntime ?? (() => true),
       sizing: { ...POOL_SIZING, least: options.warmInstances ?? 2, ...options.poolSizing },
       requests: () => this.#router.received,
-      healthCheckMs: options.healthCheckMs ?? 5 * 60_000,
+      healthCheckMs,
       load: () => this.#router.inFlight,
       ...(options.history && { history: options.history }),
       spares: options.spares ?? 4,
@@ -239,6 +240,7 @@ export class Fleet implements AsyncDisposable {
       ahead: options.ahead ?? 8,
       overheadMb: options.overheadMb ?? 192,
       scaleInBelow: options.scaleInBelow ?? 0.5,
+      healthCheckMs,
       load: (sandbox) => loadAhead(sandbox, placement, clock),
     };
     const managers = Array.from(

@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Capacity } from '../capacity/capacity.ts';
+import { HealthCheck } from '../capacity/health-check.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
@@ -20,7 +21,11 @@ export interface ActivePoolOptions {
   readonly isFull: (spec: FunctionSpec) => boolean;
   /** How long an empty instance is kept. */
   readonly instanceKeepAliveMs: number;
+  /** See {@link HealthCheck}. */
+  readonly healthCheckMs: number;
   readonly onLog: ServerLog;
+  /** It is not well (row X22): no more work for it. */
+  readonly onIll: (instance: ManagedInstance, reason: string) => void;
   readonly onReport: (instance: ManagedInstance, report: AgentReport) => void;
   /** The instance is gone, and this sandbox with it. */
   readonly onSandboxGone: (sandbox: Sandbox, reason: string) => void;
@@ -31,12 +36,19 @@ export class ActivePool implements AsyncDisposable {
   readonly instances = new Set<ManagedInstance>();
   readonly #options: ActivePoolOptions;
   readonly #empty: DeadlineQueue;
+  readonly #health: HealthCheck;
+  readonly #byInstance = new Map<Instance, ManagedInstance>();
 
   constructor(options: ActivePoolOptions) {
     this.#options = options;
     this.#empty = new DeadlineQueue(options.clock, options.instanceKeepAliveMs, (due) =>
       this.giveUp(due as ManagedInstance, 'empty for longer than its keep-alive'),
     );
+    this.#health = new HealthCheck({
+      clock: options.clock,
+      intervalMs: options.healthCheckMs,
+      onUnhealthy: (instance, reason) => options.onIll(this.#byInstance.get(instance)!, reason),
+    });
   }
 
   /**
@@ -71,6 +83,7 @@ export class ActivePool implements AsyncDisposable {
     if (instance.state !== 'active') return;
     this.#options.onLog('info', `instance ${instance.id} takes no more work: ${reason}`);
     instance.drain();
+    this.#health.remove(instance.instance);
     for (const sandbox of instance.sandboxes.values()) {
       if (sandbox.state === 'idle') sandbox.pool.take(sandbox);
       else sandbox.lastReason ??= `its instance ends: ${reason}`;
@@ -101,6 +114,7 @@ export class ActivePool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.instances].map(({ instance }) => instance[Symbol.asyncDispose]()));
     this.#empty[Symbol.dispose]();
+    this.#health[Symbol.dispose]();
   }
 
   #adopt(instance: Instance, spec: FunctionSpec, subPool: string): ManagedInstance {
@@ -110,6 +124,8 @@ export class ActivePool implements AsyncDisposable {
     instance.assign(account);
     const managed = new ManagedInstance(instance, account, home, subPool, manager, overheadMb, index.roomOf(home));
     this.instances.add(managed);
+    this.#byInstance.set(instance, managed);
+    this.#health.add(instance);
     index.add(managed);
     instance.listen({
       onReport: (report) => onReport(managed, report),
@@ -123,6 +139,8 @@ export class ActivePool implements AsyncDisposable {
     instance.end();
     instance.queue?.remove(instance);
     this.instances.delete(instance);
+    this.#byInstance.delete(instance.instance);
+    this.#health.remove(instance.instance);
     this.#options.index.remove(instance);
     for (const sandbox of instance.sandboxes.values()) this.#options.onSandboxGone(sandbox, reason);
   }

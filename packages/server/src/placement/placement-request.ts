@@ -12,6 +12,8 @@ export interface PlacementWish {
   readonly beside?: ManagedInstance;
   /** A new sandbox, not an idle one, on an instance that the account has: none is taken for it, nor is it waited for. */
   readonly onActive?: true;
+  /** A new sandbox, not an idle one, wherever there is room. */
+  readonly anew?: true;
   /** A new sandbox, not an idle one, nor one that another request has done with: whoever has it kept from its beginning. */
   readonly keeper?: Keeper;
 }
@@ -59,6 +61,7 @@ export class PlacementRequest extends Deadline {
 
   /** Whether only a new sandbox will do. */
   get wantsNew(): boolean {
-    return this.wish.beside !== undefined || this.wish.onActive === true || this.wish.keeper !== undefined;
+    const { beside, onActive, anew, keeper } = this.wish;
+    return beside !== undefined || onActive === true || anew === true || keeper !== undefined;
   }
 }

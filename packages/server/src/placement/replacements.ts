@@ -1,10 +1,10 @@
+import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock } from '../instances/clock.ts';
 import type { ManagedInstance } from './managed-instance.ts';
-import type { Sandbox } from './sandbox.ts';
-import type { FunctionSpec } from '@hearth/protocol';
 import type { PlacementWish } from './placement-request.ts';
+import type { Sandbox } from './sandbox.ts';
 
-/** An instance that alone holds more versions than these stays: to load them all elsewhere costs more than it. */
+/** More versions than these are not loaded elsewhere: it would cost more than the instance that alone has them. */
 const MOST = 32;
 
 /** Has a new sandbox load its function; rejects where that fails, and has ended the sandbox then. */
@@ -17,7 +17,7 @@ export interface ReplacementsOptions {
   readonly offer: (sandbox: Sandbox, now: number) => void;
 }
 
-/** Loads on an account's other instances what only one of them has loaded, before that one ends. */
+/** Loads on other instances what only one of them has loaded, because that one ends. */
 export class Replacements {
   readonly #options: ReplacementsOptions;
 
@@ -26,26 +26,35 @@ export class Replacements {
   }
 
   /**
-   * One after the other, so that what runs keeps its processors. Rejects where one can't be made: those that were are as good as any idle ones.
-   *
-   * @param instance takes no new sandboxes.
+   * Before an instance ends that takes no new sandboxes any more: on the other instances that its account has. Rejects where that can't be done;
+   * what was made by then is as good as any idle sandbox.
    */
-  async make(instance: ManagedInstance): Promise<void> {
-    const { clock, place, load, offer } = this.#options;
-    const specs = onlyHere(instance);
+  async makeBefore(instance: ManagedInstance): Promise<void> {
+    const specs = onlyOn(instance);
     if (specs.length > MOST) throw new Error(`it alone has ${specs.length} functions loaded`);
     for (const spec of specs) {
-      const sandbox = await place(spec, { onActive: true });
-      if (sandbox.ending) throw new Error('a sandbox that was to replace another ended before its init');
-      if (sandbox.state !== 'executing') await load(sandbox);
-      offer(sandbox, clock.now());
+      await this.#make(spec, { onActive: true });
       if (instance.state !== 'active') throw new Error('it has ended meanwhile');
     }
+  }
+
+  /** These were lost or will be: wherever there is room. Rejects where one can't be made. */
+  async makeFor(specs: readonly FunctionSpec[]): Promise<void> {
+    for (const spec of specs.slice(0, MOST)) await this.#make(spec, { anew: true });
+  }
+
+  /** One after the other, so that what runs keeps its processors. */
+  async #make(spec: FunctionSpec, wish: PlacementWish): Promise<void> {
+    const { clock, place, load, offer } = this.#options;
+    const sandbox = await place(spec, wish);
+    if (sandbox.ending) throw new Error('a sandbox that was to replace another ended before its init');
+    if (sandbox.state !== 'executing') await load(sandbox);
+    offer(sandbox, clock.now());
   }
 }
 
 /** Versions that are loaded on this instance and on no other. */
-function onlyHere({ sandboxes }: ManagedInstance): FunctionSpec[] {
+export function onlyOn({ sandboxes }: ManagedInstance): FunctionSpec[] {
   const specs = new Set<FunctionSpec>();
   for (const { pool, instance } of sandboxes.values()) {
     if (pool.retired || specs.has(pool.spec)) continue;

@@ -68,7 +68,7 @@ export class ScaleIn implements Disposable {
     this.#moving.add(home);
     instance.shut();
     try {
-      await replacements.make(instance);
+      await replacements.makeBefore(instance);
       onSurplus(instance, "the account's other instances hold all that runs");
     } catch (error) {
       onLog('info', `instance ${instance.id} goes on: ${(error as Error).message}`);

@@ -22,7 +22,7 @@ import type { ManagedInstance } from './managed-instance.ts';
 import { PlacementRequest } from './placement-request.ts';
 import type { PlacementWish } from './placement-request.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from './ports.ts';
-import { Replacements } from './replacements.ts';
+import { onlyOn, Replacements } from './replacements.ts';
 import type { LoadSandbox } from './replacements.ts';
 import { RoomMaker } from './room-maker.ts';
 import type { Sandbox, SandboxLoss } from './sandbox.ts';
@@ -67,6 +67,8 @@ export interface WorkerManagerOptions {
   readonly shedAbove: number;
   /** An account that runs something in less than this share of its instances' memory gives one back; 0: none does. See {@link ScaleIn}. */
   readonly scaleInBelow: number;
+  /** See {@link HealthCheck}; of the active instances. */
+  readonly healthCheckMs: number;
   /** For sandboxes that are made ahead of need by this room itself. */
   readonly load: LoadSandbox;
   /** Of an instance's memory, what its agent, zygote and spares use. */
@@ -94,6 +96,7 @@ export class WorkerManager implements AsyncDisposable {
   readonly #capacityChanges: Disposable;
   readonly #scaleIn: ScaleIn;
   readonly #ahead: AheadMaker;
+  readonly #replacements: Replacements;
   /** Sandboxes ended to make room. */
   evicted = 0;
 
@@ -120,6 +123,7 @@ export class WorkerManager implements AsyncDisposable {
     this.#active = new ActivePool({
       ...options,
       index,
+      onIll: (instance, reason) => this.#onIll(instance, reason),
       onReport: (instance, report) => this.#onReport(instance, report),
       onSandboxGone: (sandbox, reason) => this.#endings.lost(sandbox, { reason, exit: null, maxMemoryMb: 0 }),
     });
@@ -186,10 +190,11 @@ export class WorkerManager implements AsyncDisposable {
       active: this.#active,
       onGone: (sandbox, loss) => this.#onGone(sandbox, loss),
     });
+    this.#replacements = new Replacements(makesAhead);
     this.#scaleIn = new ScaleIn({
       ...options,
       index,
-      replacements: new Replacements(makesAhead),
+      replacements: this.#replacements,
       onSurplus: (instance, reason) => this.#active.drain(instance, reason),
     });
     this.#capacityChanges = capacity.onChange(() => this.#waiting.retry());
@@ -372,6 +377,19 @@ export class WorkerManager implements AsyncDisposable {
     this.evicted++;
     if (sandbox.state === 'idle') sandbox.pool.keepAlive.evicted(sandbox);
     this.destroy(sandbox, reason);
+  }
+
+  /** What it executes may end there; what it alone had loaded is loaded elsewhere (row X22). */
+  #onIll(instance: ManagedInstance, reason: string): void {
+    const { onLog } = this.#options;
+    const specs = onlyOn(instance);
+    onLog('warn', `instance ${instance.id} is replaced, it is not well: ${reason}`);
+    this.#active.drain(instance, 'it is not well');
+    this.#replacements
+      .makeFor(specs)
+      .catch((error: Error) =>
+        onLog('warn', `instance ${instance.id} is not replaced ahead of need: ${error.message}`),
+      );
   }
 
   #onReport(instance: ManagedInstance, report: AgentReport): void {

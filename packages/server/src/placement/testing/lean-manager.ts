@@ -76,6 +76,7 @@ export class LeanManager {
       ahead: 0,
       overheadMb: 0,
       scaleInBelow: 0,
+      healthCheckMs: 0,
       load: () => Promise.resolve(),
       ...options,
     });
