@@ -36,7 +36,7 @@ test('with a delay of 0 it is frozen before its response is passed on', async ()
   assert.equal(frozenIn(t), 1);
 });
 
-test('an idle sandbox counts with what it uses, an executing one with its limit', async () => {
+test('an idle sandbox counts with what it uses, an executing one with its limit (L9)', async () => {
   const { handler, open } = gate();
   await using t = new TestFleet({ handlers: { 'index.handler': handler } });
   const spec = t.spec({ memoryMb: 512 });
@@ -82,7 +82,7 @@ test('the last used idle sandbox is used first, and the others grow old', async 
   assert.equal(sandboxesOf(t).length, 1);
 });
 
-test('a sandbox goes after its keep-alive, its instance later', async () => {
+test('a sandbox goes after its keep-alive, its instance later (Z3)', async () => {
   await using t = new TestFleet();
   await t.invoke(t.spec());
   // The instance that it took is replaced meanwhile.
@@ -104,7 +104,7 @@ test('a sandbox goes after its keep-alive, its instance later', async () => {
   assert.equal(t.logs.writers, 0);
 });
 
-test('L10: the ladder: the instance with the code, one with room, a warm one', async () => {
+test('the ladder: the instance with the code, one with room, a warm one (L4, L5, L7, L10, T10)', async () => {
   const { handler, open } = gate();
   await using t = new TestFleet({ handlers: { 'index.handler': handler } });
   await settled();
@@ -133,7 +133,7 @@ test('L10: the ladder: the instance with the code, one with room, a warm one', a
   open();
 });
 
-test('two accounts never share an instance', async () => {
+test('two accounts never share an instance (X5, Z1, T21)', async () => {
   await using t = new TestFleet();
   await t.invoke(t.spec({ account: '111111111111' }));
   await settled();
@@ -143,7 +143,7 @@ test('two accounts never share an instance', async () => {
   assert.equal(active.length, 2);
 });
 
-test('a request without room waits for a sandbox of its function, and is refused after its time', async () => {
+test('a request without room waits for a sandbox of its function, and is refused after its time (L8)', async () => {
   const { handler, open } = gate();
   await using t = new TestFleet({ handlers: { 'index.handler': handler }, maxMemoryMb: 1024 });
   const spec = t.spec({ memoryMb: 1024, timeoutMs: 900_000 });
