@@ -165,6 +165,20 @@ test('idle warm instances give way to what somebody waits for, of another config
   assert.equal(subject.capacity.makeRoom(512), true);
 });
 
+test('targets stay within the memory that others leave', async () => {
+  await using subject = new TestCapacity({ sizing: { ...SIZING, least: 4, most: 4 } });
+  const targets = (): number[] => subject.capacity.view().configurations.map(({ target }) => target);
+  await subject.capacity.start();
+  await pass(subject, 1);
+  assert.deepEqual([targets(), subject.warm.length], [[4], 4]);
+  const taken = [subject.take(512)!, subject.take(512)!];
+  await pass(subject, 1);
+  assert.deepEqual([targets(), subject.warm.length], [[2], 2]);
+  for (const instance of taken) await instance[Symbol.asyncDispose]();
+  await pass(subject, 1);
+  assert.deepEqual([targets(), subject.warm.length], [[4], 4]);
+});
+
 type Step =
   | { kind: 'take'; runtime: RuntimeId; memoryMb: number }
   | { kind: 'want'; runtime: RuntimeId; count: number }
