@@ -129,3 +129,23 @@ describe('the record of an invocation', () => {
     );
   });
 });
+
+describe('advice about memory', () => {
+  it('is given for a function that is killed for want of it, and followed by one that is not (N3)', async () => {
+    await using hearth = await Hearth.start();
+    const code = `
+      const kept = [];
+      export const handler = async ({ mb }) => {
+        for (let i = 0; i < mb; i++) kept.push(Buffer.alloc(1024 * 1024, 1));
+        return kept.length;
+      };`;
+    await hearth.create('hungry', code, { MemorySize: 128 });
+    for (let i = 0; i < 22; i++) await hearth.invoke('hungry', { mb: i < 20 ? 0 : 200 });
+    const { functions } = await hearth.get('/_hearth/advice');
+    const [hungry] = functions;
+    assert.deepEqual([hungry.functionName, hungry.executions, hungry.outOfMemory], ['hungry', 22, 2]);
+    assert.deepEqual(hungry.advice, { memoryMb: 256, why: '2 of the last 22 invocations ran out of memory' });
+    const child = spawn(HEARTH, ['advise'], { env: hearth.environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+    assert.match(await text(child.stdout), /^hungry .* 256 MB +2 of the last 22 invocations ran out of memory$/m);
+  });
+});

@@ -261,6 +261,20 @@ describe('the hearth command', () => {
     assert.match(unknown.stderr, /There is no record of an invocation nothing\.\nHint: .*x-amzn-requestid/);
   });
 
+  test('advise says which functions want another size, and how to set it', async () => {
+    assert.equal((await hearth('advise')).stdout, 'No function has run yet.\n');
+    const sized = { account: '000000000000', region: 'us-east-1', version: '$LATEST', executions: 40, timedOut: 0 };
+    const full = { ...sized, functionName: 'full', memoryMb: 128, outOfMemory: 5, peakMb: 128 };
+    const fine = { ...sized, functionName: 'fine', memoryMb: 256, outOfMemory: 0, peakMb: 100, advice: null };
+    server.advice = { functions: [{ ...full, advice: { memoryMb: 256, why: 'it ran out' } }, fine] };
+    const { stdout } = await hearth('advise');
+    assert.match(stdout, /^full +\$LATEST +000000000000 +128 MB +128 MB +5 +0 +40 +256 MB +it ran out$/m);
+    assert.match(stdout, /\nSet it with: {2}aws lambda .* --function-name full --memory-size 256\n1 version does with/);
+    assert.deepEqual(JSON.parse((await hearth('advise', '--json')).stdout), server.advice);
+    server.advice = { functions: [fine] };
+    assert.match((await hearth('advise')).stdout, /^1 version does with the memory/);
+  });
+
   test('ps shows instances and their sandboxes', async () => {
     const memory = { total: 2e9, committed: 128e6, used: 4.2e6 };
     const sandbox = {

@@ -105,6 +105,15 @@ ${examples('hearth why 2971a421-acc9-44ab-90bd-69e6e42993dc')}`,
       (await import('./commands/why.ts')).why(requestId, options),
     );
 
+  add('advise', 'say which functions would do better with more memory, or less')
+    .addHelpText(
+      'after',
+      `
+By their last few hundred invocations: the most memory they used, how many were killed
+for want of it or timed out. CPU is in proportion to memory.`,
+    )
+    .action(async (options: { json?: boolean }) => (await import('./commands/advise.ts')).advise(options));
+
   add('logs <name>', "show a function's log")
     .option('-f, --follow', 'go on with new lines')
     .option('--since <span>', 'only the last 30s, 10m, 2h, 1d')

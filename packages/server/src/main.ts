@@ -222,6 +222,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ready: () => fleet.ready,
       fleet: () => fleet.view(),
       invocation: (requestId) => records.get(requestId),
+      advice: () => fleet.advice(),
       metrics: () => metrics.text(),
       logs,
       runtimes,

@@ -30,6 +30,7 @@ export class FakeServer implements AsyncDisposable {
   readonly seen: Seen[] = [];
   readonly logs: string[] = [];
   fleet: unknown = { instances: [] };
+  advice: unknown = { functions: [] };
   /** Records of invocations by request id. */
   readonly records = new Map<string, object>();
   /** How many looks at a new function find it still pending. */
@@ -76,6 +77,7 @@ export class FakeServer implements AsyncDisposable {
       if (record === undefined) return fail(404, 'ResourceNotFoundException', 'no record');
       return answer(200, record);
     }
+    if (url.pathname === '/_hearth/advice') return answer(200, this.advice);
     if (url.pathname === '/_hearth/fleet') return answer(200, this.fleet);
     if (url.pathname === '/_hearth/logs') return this.#sendLogs(response, url.searchParams.get('follow') === '1');
     const streamed = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/.exec(url.pathname);

@@ -66,6 +66,8 @@ export interface OperatorPorts {
   /** Instances and their sandboxes, as JSON. */
   fleet(): unknown;
   invocation(requestId: string): InvocationRecord | undefined;
+  /** How functions do with the memory they have, and what would be better, as JSON. */
+  advice(): unknown;
   /** Text in the format of Prometheus. */
   metrics(): string | Promise<string>;
   readonly logs: LogReader;

@@ -11,6 +11,7 @@ import { Trail } from '../placement/trail.ts';
 import type { VersionUse } from './concurrency.ts';
 import { errorDocument, errorTypeOf, runtimeFailure } from './exit-error.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from './invocation.ts';
+import type { SizedOutcome } from './history/usage-window.ts';
 import { LogTail } from './log-tail.ts';
 import type { OpenRecord } from './ports.ts';
 import { platformLog, type Ending, type InitEnd, type PlatformLog } from './platform-log.ts';
@@ -78,6 +79,8 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   initialising = false;
   /** Whether it has been given a second sandbox. */
   repeated = false;
+  /** How it ended, as far as that says something of its function's size. */
+  sizedOutcome: SizedOutcome = 'ended';
 
   constructor(
     host: ExecutionHost,
@@ -96,6 +99,11 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     this.resolve = resolve;
     this.#tail = invocation.tail ? new LogTail() : undefined;
     this.#platform = platformLog(invocation.spec);
+  }
+
+  /** The most memory that its sandbox has used: MB, 0 where that is not known. */
+  get usedMb(): number {
+    return this.#sandbox?.maxUsedMb ?? 0;
   }
 
   get bytes(): number {
@@ -245,6 +253,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const { requestId, spec } = this.invocation;
     const message = timeoutMessage(spec.timeoutMs);
     const now = this.#host.clock.now();
+    this.sizedOutcome = 'timed-out';
     if (this.initialising) this.initEnded('invoke', 'timeout');
     const sandbox = this.#sandbox;
     if (sandbox !== undefined) this.#host.measure(sandbox, now);
@@ -290,6 +299,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
   died(loss: SandboxLoss): void {
     const { requestId } = this.invocation;
     const { errorType, message } = runtimeFailure(loss);
+    if (loss.exit?.outOfMemory === true) this.sizedOutcome = 'out-of-memory';
     const sandbox = this.#sandbox!;
     sandbox.maxUsedMb = Math.max(sandbox.maxUsedMb, loss.maxMemoryMb);
     const now = this.#host.clock.now();

@@ -24,6 +24,7 @@ import type { Invocation, InvocationOutcome } from './invocation.ts';
 import { Deferrals } from './deferral/deferrals.ts';
 import type { DeferrableCall, Ran } from './deferral/ports.ts';
 import { Histories } from './history/histories.ts';
+import type { SizingView } from './history/histories.ts';
 import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
 import { Router } from './router.ts';
@@ -403,6 +404,11 @@ export class Fleet implements AsyncDisposable {
       sandboxes: [],
     }));
     return { instances: [...active, ...warm], warmingPool: { general: this.#capacity.view() } };
+  }
+
+  /** What `GET /_hearth/advice` shows. */
+  advice(): { functions: SizingView[] } {
+    return { functions: this.#histories.view() };
   }
 
   /** Numbers for metrics. */

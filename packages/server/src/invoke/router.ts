@@ -176,7 +176,7 @@ export class Router implements ExecutionHost, Disposable {
     this.#leave(execution);
     const milliseconds = now - execution.receivedAt;
     this.#records.end(execution.record, milliseconds);
-    this.#histories.of(execution.invocation.spec).ended(milliseconds);
+    this.#histories.of(execution.invocation.spec).ended(milliseconds, execution.sizedOutcome, execution.usedMb);
     execution.invocation.report?.(outcome.functionError !== undefined);
     execution.resolve(outcome);
     if (this.#inFlight < this.#processors) this.#poll.expect(now);

@@ -67,6 +67,8 @@ export class OperatorEndpoints {
         return send(response, requestId, { version: this.#ports.version });
       case '/_hearth/fleet':
         return send(response, requestId, this.#ports.fleet());
+      case '/_hearth/advice':
+        return send(response, requestId, this.#ports.advice());
       case '/_hearth/runtimes':
         return send(response, requestId, { runtimes: this.#ports.runtimes.list() });
       case '/_hearth/metrics': {
@@ -198,6 +200,6 @@ function send(response: ServerResponse, requestId: string, value: unknown): void
 function unknown(method: string, path: string): ApiError {
   return new ApiError(
     'UnknownOperationException',
-    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, metrics, logs, runtimes, accounts, rekey.`,
+    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, advice, metrics, logs, runtimes, accounts, rekey.`,
   );
 }

@@ -130,6 +130,7 @@ export class ApiServer implements AsyncDisposable {
         ready: () => this.ready,
         fleet: () => ({ instances: [] }),
         invocation: (id) => this.records.get(id),
+        advice: () => ({ functions: [] }),
         metrics: () => 'hearth_up 1\n',
         runtimes: { list: () => [], view: () => ({}), want: () => {} },
         logs: {

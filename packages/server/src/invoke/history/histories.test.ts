@@ -12,11 +12,11 @@ test('what is expected is more than nearly all invocations take, and follows the
     fc.property(
       fc.array(fc.double({ min: 80, max: 120, noNaN: true }), { minLength: 100, maxLength: 100 }),
       (times) => {
-        const history = new FunctionHistory();
-        for (const ms of times) history.ended(ms);
+        const history = new FunctionHistory(specOf('a'));
+        for (const ms of times) history.ended(ms, 'ended', 0);
         assert.ok(times.filter((ms) => ms <= history.expectedMs!).length >= 90);
         assert.ok(history.expectedMs! < 250);
-        for (let i = 0; i < 500; i++) history.ended(10);
+        for (let i = 0; i < 500; i++) history.ended(10, 'ended', 0);
         assert.ok(history.expectedMs! < 11);
       },
     ),
@@ -26,7 +26,7 @@ test('what is expected is more than nearly all invocations take, and follows the
 test('nothing is expected of what has not run, and one that has run once is expected to run as long again', () => {
   const histories = new Histories();
   assert.equal(histories.get(specOf('a')), undefined);
-  histories.of(specOf('a')).ended(40);
+  histories.of(specOf('a')).ended(40, 'ended', 0);
   assert.equal(histories.get(specOf('a'))!.expectedMs, 40);
   histories.forget(specOf('a'));
   assert.equal(histories.get(specOf('a')), undefined);
