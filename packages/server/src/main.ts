@@ -208,6 +208,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   functions.on('reserved', (spec, count) => fleet.reserve(spec, count));
   for (const { arn, maxVCpus } of functions.capacityProviders.all()) fleet.limitProvider(arn, maxVCpus);
   functions.on('capacityProvider', (arn, maxVCpus) => fleet.limitProvider(arn, maxVCpus));
+  functions.on('scaled', (spec, scaling) => fleet.scale(spec, scaling));
   functions.on('provisioned', (spec, count) => fleet.provision(spec, count));
   functions.resumeUpdates();
   const api = createApi({
@@ -270,6 +271,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await spawner.ready;
     await fleet.start();
     for (const { spec, count } of functions.provisioned.all()) fleet.provision(spec, count);
+    for (const { spec, scaling } of functions.scaling.all()) fleet.scale(spec, scaling);
   } catch (error) {
     await close(1);
     throw error;

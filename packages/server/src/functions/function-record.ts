@@ -77,6 +77,8 @@ export interface FunctionRecord extends RunnableRecord {
   readonly tags: Readonly<Record<string, string>>;
   /** AWS's ReservedConcurrentExecutions, where set; a setting of the function, not of a version. */
   readonly reservedConcurrency?: number;
+  /** Of versions; absent where there is none. */
+  readonly scaling?: readonly ScalingRecord[];
   /** By alias or version; absent where there is none. */
   readonly provisioned?: readonly ProvisionedRecord[];
   /** One at most for the function itself and for each alias. */
@@ -91,6 +93,13 @@ export interface FunctionRecord extends RunnableRecord {
   readonly lastVersion?: number;
   /** Present while what runs as `$LATEST` is not what this record says. */
   readonly update?: UpdateRecord;
+}
+
+/** AWS's FunctionScalingConfig of one version. */
+export interface ScalingRecord {
+  readonly version: number;
+  readonly min?: number;
+  readonly max?: number;
 }
 
 /** A name for one version, or for two that share its invocations. A part of its function's record. */

@@ -16,6 +16,7 @@ import type { CapacityProviderStore } from './capacity-providers/ports.ts';
 import { configuration } from './configuration.ts';
 import { deferralOf } from './deferral-policy.ts';
 import type { DeferralPolicy } from './deferral-policy.ts';
+import { FunctionScaling } from './function-scaling.ts';
 import { listFunctions } from './function-list.ts';
 import { qualifiedArn } from './function-name.ts';
 import type { FunctionRecord } from './function-record.ts';
@@ -77,6 +78,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
   readonly aliases: Aliases;
   readonly layers: Layers;
   readonly capacityProviders: CapacityProviders;
+  readonly scaling: FunctionScaling;
   readonly policies: Policies;
   readonly concurrency: ReservedConcurrency;
   readonly provisioned: ProvisionedConcurrency;
@@ -100,6 +102,7 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       registry: this.#registry,
       events: this,
     });
+    this.scaling = new FunctionScaling(this.#registry, this);
     this.versions = new Versions({ ...options, registry: this.#registry, updates });
     this.aliases = new Aliases(this.#registry, this, updates);
     this.policies = new Policies(this.#registry);

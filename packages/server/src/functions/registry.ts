@@ -30,6 +30,8 @@ export interface FunctionsEvents {
   aliased: [spec: FunctionSpec];
   /** So many sandboxes of a published version are to be kept initialised from now on; none any more of one that is deleted. */
   provisioned: [spec: FunctionSpec, count: number];
+  /** A version keeps so many sandboxes from now on, and may have so many. */
+  scaled: [spec: FunctionSpec, scaling: { readonly min: number; readonly max: number }];
   /** A capacity provider may have so many processors from now on; with undefined it is no more. */
   capacityProvider: [arn: string, maxVCpus: number | undefined];
   /** The function's tags are others from now on. */

@@ -5,6 +5,7 @@ import { ApiError } from '@hearth/protocol';
 import type { Caller } from './caller.ts';
 import { configuration, listedConfiguration } from './configuration.ts';
 import type { Entry, VersionEntry } from './function-index.ts';
+import { withScaling } from './function-scaling.ts';
 import { versionName } from './function-record.ts';
 import type { FunctionRecord, RunnableRecord, VersionRecord } from './function-record.ts';
 import { pageOf } from './paging.ts';
@@ -107,8 +108,10 @@ export class Versions {
         );
       }
       await this.#registry.deleteVersion(version);
-      if (policyOf(record, name) === undefined && provisionedOf(record, name) === undefined) return;
-      await this.#registry.save(withProvisioned(withPolicy(record, name, []), name));
+      const scaled = record.scaling?.some((one) => one.version === version.record.version) ?? false;
+      if (policyOf(record, name) === undefined && provisionedOf(record, name) === undefined && !scaled) return;
+      const rest = withScaling(record, version.record.version);
+      await this.#registry.save(withProvisioned(withPolicy(rest, name, []), name));
     });
   }
 }

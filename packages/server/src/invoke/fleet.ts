@@ -14,6 +14,7 @@ import { Managers } from '../placement/managers.ts';
 import { Provisioned } from '../placement/provisioned.ts';
 import type { ProvisionedState } from '../placement/provisioned.ts';
 import { Rollout } from '../placement/rollout.ts';
+import type { Sandbox } from '../placement/sandbox.ts';
 import type { CredentialsFor, LogSink, RuntimeComing, ServerLog } from '../placement/ports.ts';
 import { createPolicy } from '../placement/keep-alive/policies.ts';
 import type { PolicyName } from '../placement/keep-alive/policy.ts';
@@ -179,6 +180,8 @@ export class Fleet implements AsyncDisposable {
   /** By ARN: processors that the instances of a capacity provider may have together. */
   readonly #vCpus = new Map<string, number>();
   readonly #instanceCpus: number;
+  /** By key: how many sandboxes a version keeps and may have; those that may have any number are not in it. */
+  readonly #bounds = new Map<string, { readonly min: number; readonly max: number }>();
   readonly #clock: Clock;
   readonly #drainMs: number;
   #stopped: Promise<void> | undefined;
@@ -236,6 +239,7 @@ export class Fleet implements AsyncDisposable {
       instanceKeepAliveMs,
       waitMs,
       isFull: (spec) => this.#isFull(spec),
+      mayHaveMore: (spec, kept) => this.#mayHaveMore(spec, kept),
       shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
@@ -318,6 +322,7 @@ export class Fleet implements AsyncDisposable {
   retire(spec: FunctionSpec): void {
     this.#histories.forget(spec);
     this.provision(spec, 0);
+    this.#bounds.delete(spec.key);
     this.#placement.retire(spec);
   }
 
@@ -342,6 +347,21 @@ export class Fleet implements AsyncDisposable {
   limitProvider(arn: string, maxVCpus: number | undefined): void {
     if (maxVCpus === undefined) this.#vCpus.delete(arn);
     else this.#vCpus.set(arn, maxVCpus);
+  }
+
+  /**
+   * A version on a capacity provider keeps `min` sandboxes initialised from now on, and has `max` at most. Those that are too many
+   * end when they are idle.
+   */
+  scale(spec: FunctionSpec, { min, max }: { readonly min: number; readonly max: number }): void {
+    if (max === Infinity) this.#bounds.delete(spec.key);
+    else this.#bounds.set(spec.key, { min, max });
+    this.#provisioned.keep(spec, min);
+    const onDemand = this.#sandboxesOf(spec).filter((one) => one.keeper === undefined && one.lastReason === undefined);
+    for (const sandbox of onDemand.slice(Math.min(max - min, onDemand.length))) {
+      this.#placement.letGo(sandbox, 'its version may have fewer sandboxes');
+    }
+    this.#placement.reconsider();
   }
 
   /** How many are, and why no more; see {@link Provisioned.state}. */
@@ -439,6 +459,21 @@ export class Fleet implements AsyncDisposable {
   /** Lets invocations under way finish, up to the limit; then everything is destroyed. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#stopped ??= this.#stop());
+  }
+
+  /** Those that are kept have their part of the greatest number for themselves. */
+  #mayHaveMore(spec: FunctionSpec, kept: boolean): boolean {
+    const bounds = this.#bounds.get(spec.key);
+    if (bounds === undefined) return true;
+    const { min, max } = bounds;
+    const all = this.#sandboxesOf(spec);
+    if (all.length >= max) return false;
+    return kept || all.filter(({ keeper }) => keeper === undefined).length < max - min;
+  }
+
+  /** Those that are not on their way out. */
+  #sandboxesOf(spec: FunctionSpec): Sandbox[] {
+    return this.#placement.poolsOf(spec).flatMap(({ sandboxes }) => [...sandboxes].filter(({ ending }) => !ending));
   }
 
   /** Looks at all instances, but only for functions of a capacity provider, and only where they need another one. */

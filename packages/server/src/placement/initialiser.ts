@@ -71,7 +71,8 @@ export class Initialiser {
   }
 
   #messageFor({ spec, logStream, keeper }: Sandbox): InitMessage {
-    const type = keeper?.initializationType ?? 'on-demand';
+    const own = spec.capacityProvider === undefined ? 'on-demand' : 'lambda-managed-instances';
+    const type = keeper?.initializationType ?? own;
     return {
       runtime: spec.runtime,
       handler: spec.handler,

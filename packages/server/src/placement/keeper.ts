@@ -16,4 +16,4 @@ export interface Keeper {
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime */
-export type InitializationType = 'on-demand' | 'provisioned-concurrency';
+export type InitializationType = 'on-demand' | 'provisioned-concurrency' | 'lambda-managed-instances';

@@ -1,4 +1,5 @@
 import { ApiError } from '@hearth/protocol';
+import type { FunctionSpec } from '@hearth/protocol';
 import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { ActivePool } from './active-pool.ts';
@@ -29,6 +30,8 @@ export interface LadderOptions {
   readonly waiting: WaitingRoom;
   readonly roomMaker: RoomMaker;
   readonly pools: FunctionPools;
+  /** See {@link WorkerManagerOptions}. */
+  readonly mayHaveMore: (spec: FunctionSpec, kept: boolean) => boolean;
   /** How long a request waits for room. */
   readonly waitMs: number;
   readonly onLog: ServerLog;
@@ -79,6 +82,13 @@ export class Ladder {
       trail?.took('idle', 'one became idle', this.#options.clock.now());
       request.serve(idle);
       return true;
+    }
+    request.limited = !this.#options.mayHaveMore(spec, wish.keeper !== undefined);
+    if (request.limited) {
+      if (waitingSince === undefined) {
+        trail?.missed('room', 'the function has as many sandboxes as it may have', this.#options.clock.now());
+      }
+      return false;
     }
     let rung = index.find(spec, wish.beside);
     // Of one that waits only the look that ends it is told, after the first.

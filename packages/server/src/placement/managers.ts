@@ -150,6 +150,11 @@ export class Managers implements AsyncDisposable {
     this.#of(sandbox).letGo(sandbox, reason);
   }
 
+  /** See {@link WorkerManager.reconsider}. */
+  reconsider(): void {
+    for (const manager of this.#managers) manager.reconsider();
+  }
+
   retire(spec: FunctionSpec): void {
     for (const manager of this.#managers) manager.retire(spec);
   }

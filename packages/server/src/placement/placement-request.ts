@@ -30,6 +30,8 @@ export class PlacementRequest extends Deadline {
   readonly #resolve: (sandbox: Sandbox) => void;
   readonly reject: (error: Error) => void;
   readonly wish: PlacementWish;
+  /** Whether its function has as many sandboxes as it may have: room would be of no use. */
+  limited = false;
   /** Where it is written down what was tried for it; undefined where nobody will ask. */
   readonly trail: Trail | undefined;
   /** Clock's time at which it began to wait for room; undefined where it never had to. */

@@ -1,7 +1,7 @@
 import { RolloutError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Clock, Timer } from '../instances/clock.ts';
-import type { Keeper } from './keeper.ts';
+import type { InitializationType, Keeper } from './keeper.ts';
 import { Permits } from './permits.ts';
 import type { PlacementWish } from './placement-request.ts';
 import type { ServerLog } from './ports.ts';
@@ -40,7 +40,7 @@ const GIVEN_BACK = 'it is provisioned no more';
 const REPLACED = 'another has taken its place';
 
 /**
- * Provisioned concurrency (rows D5, T12, T13): of each version as many sandboxes as were asked for are kept initialised. They are made
+ * Provisioned concurrency (rows D5, T12, T13), and the least number of sandboxes of versions on a capacity provider: of each version as many sandboxes as were asked for are kept initialised. They are made
  * ahead like those of a new version; one that dies is made anew, one whose time is up only ends when another is ready.
  *
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
@@ -79,8 +79,8 @@ export class Provisioned implements Disposable {
 
 /** The sandboxes of one version that are kept. */
 class KeptVersion implements Keeper, Disposable {
-  readonly name = 'provisioned concurrency';
-  readonly initializationType = 'provisioned-concurrency';
+  readonly name: string;
+  readonly initializationType: InitializationType;
   readonly #spec: FunctionSpec;
   readonly #options: ProvisionedOptions;
   readonly #loads: Permits;
@@ -100,6 +100,9 @@ class KeptVersion implements Keeper, Disposable {
 
   constructor(spec: FunctionSpec, options: ProvisionedOptions, loads: Permits) {
     this.#spec = spec;
+    const isMinimum = spec.capacityProvider !== undefined;
+    this.name = isMinimum ? 'least number of its version' : 'provisioned concurrency';
+    this.initializationType = isMinimum ? 'lambda-managed-instances' : 'provisioned-concurrency';
     this.#options = options;
     this.#loads = loads;
   }

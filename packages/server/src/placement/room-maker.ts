@@ -45,9 +45,9 @@ export class RoomMaker {
     const { capacity, overheadMb, waiting } = this.#options;
     /** What waits, MB of each home by the configuration that suits it. */
     const waitingMb = new Map<Configuration, Map<string, number>>();
-    for (const { spec } of waiting.requests) {
+    for (const { spec, limited } of waiting.requests) {
       // Another instance would be of no use to it.
-      if (this.#options.isFull(spec)) continue;
+      if (limited || this.#options.isFull(spec)) continue;
       const { runtime, memoryMb } = spec;
       const home = homeOf(spec);
       const configuration = capacity.configurationFor({ runtime, memoryMb: memoryMb + overheadMb });
@@ -74,7 +74,8 @@ export class RoomMaker {
   #evict(): void {
     const { index, instances, waiting, onEvicted, onGivenUp } = this.#options;
     const seen = new Set<string>();
-    for (const { spec } of waiting.requests) {
+    for (const { spec, limited } of waiting.requests) {
+      if (limited) continue;
       const home = homeOf(spec);
       if (seen.has(home)) continue;
       seen.add(home);

@@ -102,7 +102,7 @@ export class WaitingRoom implements Disposable {
       const like = `${homeOf(request.spec)} ${runtime}`;
       if (memoryMb >= (refused.get(like) ?? Infinity) && request.pool.top === undefined) continue;
       if (this.#attempt(request)) this.leave(request);
-      else refused.set(like, Math.min(memoryMb, refused.get(like) ?? Infinity));
+      else if (!request.limited) refused.set(like, Math.min(memoryMb, refused.get(like) ?? Infinity));
     }
     if (this.#requests.size > 0) this.#onPassed();
   }

@@ -59,6 +59,8 @@ export interface WorkerManagerOptions {
   readonly processors: number;
   /** See {@link LineOptions}. */
   readonly ahead: number;
+  /** Whether this function may have another sandbox, to be kept or for a request, those of all managers counted. */
+  readonly mayHaveMore: (spec: FunctionSpec, kept: boolean) => boolean;
   /** Whether what this function runs on (home.ts) may have no more instances. */
   readonly isFull: (spec: FunctionSpec) => boolean;
   /** How long a request waits for room. */
@@ -337,6 +339,11 @@ export class WorkerManager implements AsyncDisposable {
     } catch (error) {
       this.#endings.broken(sandbox, error as Error);
     }
+  }
+
+  /** More may be possible than before: whoever waits tries again. */
+  reconsider(): void {
+    this.#waiting.retry();
   }
 
   /** This function version is no more: idle sandboxes of it end soon, the others when they have finished. */

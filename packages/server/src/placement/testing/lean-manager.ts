@@ -73,6 +73,7 @@ export class LeanManager {
       // Nobody waits for a busy sandbox.
       processors: 1_000_000,
       isFull: () => false,
+      mayHaveMore: () => true,
       ahead: 0,
       overheadMb: 0,
       scaleInBelow: 0,

@@ -18,6 +18,7 @@ import { getAlias } from './get-alias.ts';
 import { getCapacityProvider } from './get-capacity-provider.ts';
 import { getFunctionConcurrency } from './get-function-concurrency.ts';
 import { getFunctionConfiguration } from './get-function-configuration.ts';
+import { getFunctionScalingConfig } from './get-function-scaling-config.ts';
 import { getFunctionUrlConfig } from './get-function-url-config.ts';
 import { getFunction } from './get-function.ts';
 import { getLayerVersionByArn } from './get-layer-version-by-arn.ts';
@@ -38,6 +39,7 @@ import { listVersionsByFunction } from './list-versions-by-function.ts';
 import { publishLayerVersion } from './publish-layer-version.ts';
 import { publishVersion } from './publish-version.ts';
 import { putFunctionConcurrency } from './put-function-concurrency.ts';
+import { putFunctionScalingConfig } from './put-function-scaling-config.ts';
 import { putProvisionedConcurrencyConfig } from './put-provisioned-concurrency-config.ts';
 import { removeLayerVersionPermission } from './remove-layer-version-permission.ts';
 import { removePermission } from './remove-permission.ts';
@@ -70,6 +72,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['GetFunction', getFunction],
   ['GetFunctionConcurrency', getFunctionConcurrency],
   ['GetFunctionConfiguration', getFunctionConfiguration],
+  ['GetFunctionScalingConfig', getFunctionScalingConfig],
   ['GetFunctionUrlConfig', getFunctionUrlConfig],
   ['GetLayerVersion', getLayerVersion],
   ['GetLayerVersionByArn', getLayerVersionByArn],
@@ -89,6 +92,7 @@ export const HANDLERS: ReadonlyMap<string, AnyHandler<Context>> = new Map<string
   ['PublishLayerVersion', publishLayerVersion],
   ['PublishVersion', publishVersion],
   ['PutFunctionConcurrency', putFunctionConcurrency],
+  ['PutFunctionScalingConfig', putFunctionScalingConfig],
   ['PutProvisionedConcurrencyConfig', putProvisionedConcurrencyConfig],
   ['RemoveLayerVersionPermission', removeLayerVersionPermission],
   ['RemovePermission', removePermission],
