@@ -45,8 +45,17 @@ export function sandboxEnvironment(
   };
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** The day that a name was last made on, and how names say it: to write a date costs more than the rest of a name. */
+let lastDay = -1;
+let lastDate = '';
+
 /** AWS's name of a log stream. `epochMs` is the moment the sandbox was made, `hex` 32 hexadecimal digits. */
 export function logStreamName(version: string, epochMs: number, hex: string): string {
-  const day = new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');
-  return `${day}/[${version}]${hex}`;
+  const day = Math.floor(epochMs / DAY_MS);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastDate = new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  }
+  return `${lastDate}/[${version}]${hex}`;
 }

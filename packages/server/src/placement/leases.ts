@@ -76,14 +76,15 @@ export class Leases {
     if (sandbox.keeper === undefined && this.keepsOthersWaiting(pool)) {
       return this.#options.onEvicted(sandbox, 'a request of another function has waited for too long');
     }
-    const request = pool.taker;
+    // Nearly always nobody: not even an iterator is made then.
+    const request = pool.waiting.size === 0 ? undefined : pool.taker;
     if (request !== undefined) {
       this.#waiting.leave(request);
       sandbox.grant();
       request.trail?.took('idle', 'a busy one had done with another', now);
       return request.serve(sandbox);
     }
-    const early = pool.fetching.values().next().value;
+    const early = pool.fetching.size === 0 ? undefined : pool.fetching.values().next().value;
     if (early !== undefined) {
       pool.fetching.delete(early);
       sandbox.grant();

@@ -13,6 +13,7 @@ import type { FunctionPool } from './function-pool.ts';
 import type { Keeper } from './keeper.ts';
 import type { PatientRequest } from './line.ts';
 import type { ManagedInstance } from './managed-instance.ts';
+import type { PlacementRequest } from './placement-request.ts';
 import type { LogWriter } from './ports.ts';
 import type { AheadOfCall } from './keep-alive/ahead-schedule.ts';
 import type { Resting } from './keep-alive/policy.ts';
@@ -99,6 +100,11 @@ export class Sandbox extends Deadline implements Resting {
   stream: SafeSandbox | undefined;
   log: LogWriter | undefined;
   logStream = '';
+  /**
+   * The request that waits for it to be made. Here, and not in a map by sandbox: tables that grow and shrink with every burst keep what was in them
+   * alive for the young generation's collector, which then copies it.
+   */
+  madeFor: PlacementRequest | undefined;
   /** What it will be told to become, where that is known. */
   initMessage: InitMessage | undefined;
   /** What it counts against its instance now, in MB. */

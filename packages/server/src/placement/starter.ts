@@ -42,7 +42,6 @@ function hasArchives({ codes }: ManagedInstance, spec: FunctionSpec): boolean {
 export class Starter implements Disposable {
   readonly #options: StarterOptions;
   readonly #timeouts: DeadlineQueue;
-  readonly #requests = new Map<Sandbox, PlacementRequest>();
 
   constructor(options: StarterOptions) {
     this.#options = options;
@@ -60,7 +59,7 @@ export class Starter implements Disposable {
     instance.queue?.remove(instance);
     instance.add(sandbox);
     request.pool.sandboxes.add(sandbox);
-    this.#requests.set(sandbox, request);
+    sandbox.madeFor = request;
     if (!request.wantsNew && !hasArchives(instance, request.spec)) request.pool.fetching.add(request);
     const { clock, onAsked } = this.#options;
     this.#timeouts.add(sandbox, clock.now());
@@ -71,8 +70,8 @@ export class Starter implements Disposable {
 
   /** The request that a sandbox was to be made for, until it is said to wait for init; not known here afterwards. */
   abandon(sandbox: Sandbox): PlacementRequest | undefined {
-    const request = this.#requests.get(sandbox);
-    this.#requests.delete(sandbox);
+    const request = sandbox.madeFor;
+    sandbox.madeFor = undefined;
     if (request !== undefined) request.pool.fetching.delete(request);
     return request;
   }

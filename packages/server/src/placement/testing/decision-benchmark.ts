@@ -173,27 +173,31 @@ async function round(): Promise<Result['rounds'][number]> {
   return { perSecond: count / (total / 1000), microseconds };
 }
 
-// The world: all instances full of sandboxes that execute, then they become idle.
+/** All instances full of sandboxes that execute; then they become idle, and those of some functions end. */
+async function build(): Promise<void> {
+  void capacity.start();
+  await settle();
+  const all: Sandbox[] = [];
+  const firstOfCold: Sandbox[] = [];
+  for (let made = 0; made < instances * PER_INSTANCE; made += functions) {
+    const count = Math.min(functions, instances * PER_INSTANCE - made);
+    const sandboxes = await place(known.slice(0, count));
+    sandboxes.forEach((sandbox) => lean.initialise(sandbox));
+    all.push(...sandboxes);
+    firstOfCold.push(...sandboxes.filter(isCold));
+  }
+  release(all);
+  clock.advance(5);
+  destroy(firstOfCold);
+  clock.advance(100);
+  await settle();
+}
+
 const known = Array.from({ length: functions }, (_, index) => specOf(index));
 const isCold = (_: unknown, index: number): boolean => Math.floor(index / accounts) % COLD_ONE_IN === 0;
 const cold = known.filter(isCold);
 const warm = known.filter((_, index) => !isCold(_, index));
-void capacity.start();
-await settle();
-const all: Sandbox[] = [];
-const firstOfCold: Sandbox[] = [];
-for (let made = 0; made < instances * PER_INSTANCE; made += functions) {
-  const count = Math.min(functions, instances * PER_INSTANCE - made);
-  const sandboxes = await place(known.slice(0, count));
-  sandboxes.forEach((sandbox) => lean.initialise(sandbox));
-  all.push(...sandboxes);
-  firstOfCold.push(...sandboxes.filter(isCold));
-}
-release(all);
-clock.advance(5);
-destroy(firstOfCold);
-clock.advance(100);
-await settle();
+await build();
 
 const result: Result = { functions, accounts, instances: [...manager.instances].length, rounds: [] };
 for (let warmUp = 0; warmUp < 10; warmUp++) await round();

@@ -1,4 +1,4 @@
-import type { FunctionSpec } from '@hearth/protocol';
+import type { FunctionSpec, InitMessage } from '@hearth/protocol';
 import { Capacity } from '../../capacity/capacity.ts';
 import { declare } from '../../capacity/configuration.ts';
 import { ManualClock } from '../../instances/testing/manual-clock.ts';
@@ -14,6 +14,8 @@ export interface LeanManagerOptions extends Partial<WorkerManagerOptions> {
   readonly maxMemoryMb: number;
 }
 
+/** What a sandbox is told to become is no part of a decision: nothing is written down for it. */
+const NO_MESSAGE = {} as InitMessage;
 const writer = { write: () => undefined, close: () => undefined };
 const credentials = { accessKeyId: '', secretAccessKey: '', sessionToken: '' };
 
@@ -96,7 +98,7 @@ export class LeanManager {
 
   /** A sandbox that was just made loads its function, and executes. */
   initialise(sandbox: Sandbox): void {
-    void this.manager.initialise(sandbox, 10_000);
+    sandbox.stream!.init(NO_MESSAGE);
     (sandbox.instance.instance as LeanInstance).initialise(sandbox.connection);
   }
 }
