@@ -70,6 +70,7 @@ const settings = (spares: number) => ({
   slots: 16,
   spares,
   freezeAfterMs: 0,
+  keepAlive: 'fixed',
   sandboxIdleMs: 1,
   instanceIdleMs: 3_600_000,
 });

@@ -18,7 +18,15 @@ const OF_A_SLOT = 4;
 
 /** Called in turn, so that a sandbox that isn't ended by its function has been given up before its turn comes again. */
 const FUNCTIONS = Array.from({ length: 24 }, (_, i) => `passer-${i}`);
-const SETTINGS = { instances: 1, slots: 16, spares: 4, freezeAfterMs: 0, sandboxIdleMs: 1, instanceIdleMs: 3_600_000 };
+const SETTINGS = {
+  instances: 1,
+  slots: 16,
+  spares: 4,
+  freezeAfterMs: 0,
+  keepAlive: 'fixed',
+  sandboxIdleMs: 1,
+  instanceIdleMs: 3_600_000,
+};
 const CODE = `
   import { writeFileSync } from 'node:fs';
   import { spawn } from 'node:child_process';

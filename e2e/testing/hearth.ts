@@ -25,7 +25,7 @@ export const ROLE = 'arn:aws:iam::000000000000:role/any';
 
 export interface HearthOptions {
   /** Settings as in a configuration file. */
-  settings?: Record<string, number | string[]>;
+  settings?: Record<string, number | string | string[]>;
   /** Runtimes that it need not fetch, where an earlier test has. */
   runtimes?: string[];
   /** A directory to use again, with what an earlier server left in it. */

@@ -79,6 +79,10 @@ function atMost(
   return { run: described('', inWords(best.value), best.result), result: best.result };
 }
 
+function averageOf(workload: Workload, { idle }: SimulationResult): number {
+  return idle / (workload.durationMs - taughtMs(workload));
+}
+
 function described(policy: string, setting: string, { cold, ahead, idle }: SimulationResult): Run {
   return { policy, setting, cold, ahead, idle };
 }
@@ -93,16 +97,17 @@ function simulated(workload: Workload, name: PolicyName, idleMs: number, maxIdle
 
 const minutes = (milliseconds: number): string => `${(milliseconds / MINUTE).toFixed(1)} min`;
 
-const knobs: Readonly<Record<Exclude<PolicyName, 'fixed'>, (workload: Workload) => Knob>> = {
+/** By policy; `averageMb` is what the reference has idle on average. */
+const knobs: Readonly<Record<Exclude<PolicyName, 'fixed'>, (workload: Workload, averageMb: number) => Knob>> = {
   'hybrid-histogram': (workload) => ({
     least: 2 * MINUTE,
     most: 240 * MINUTE,
     run: (value) => simulated(workload, 'hybrid-histogram', REFERENCE_MS, value),
     inWords: (value) => `range of ${minutes(value)}`,
   }),
-  'greedy-dual': (workload) => ({
-    least: 1,
-    most: 1e9,
+  'greedy-dual': (workload, averageMb) => ({
+    least: averageMb / 4,
+    most: averageMb * 4,
     run: (idleLimitMb) => {
       const policy = createPolicy('greedy-dual', { idleMs: REFERENCE_MS, maxIdleMs: NO_LIMIT_MS });
       return simulate({ workload, policy, fromMs: taughtMs(workload), idleLimitMb });
@@ -110,19 +115,20 @@ const knobs: Readonly<Record<Exclude<PolicyName, 'fixed'>, (workload: Workload) 
     inWords: (value) => `${Math.round(value / 1024)} GB for idle ones`,
   }),
   'break-even': (workload) => ({
-    least: MINUTE,
-    most: 100 * MINUTE,
+    least: 5 * MINUTE,
+    most: 60 * MINUTE,
     run: (value) => simulated(workload, 'break-even', value, Math.max(value, MAX_IDLE_MS)),
     inWords: (value) => `memory of ${minutes(value)}`,
   }),
 };
 
-/** Bisection: the first of these is a wide range. */
-const STEPS = { 'hybrid-histogram': 8, 'greedy-dual': 14, 'break-even': 8 };
+/** Bisections, after which the knob is known to some 3 %. */
+const STEPS = { 'hybrid-histogram': 7, 'greedy-dual': 9, 'break-even': 6 };
 
 function ratio(workload: Workload): number {
   const reference = simulated(workload, 'fixed', REFERENCE_MS, NO_LIMIT_MS);
-  const { result } = atMost(reference.idle, knobs['break-even'](workload), STEPS['break-even']);
+  const knob = knobs['break-even'](workload, averageOf(workload, reference));
+  const { result } = atMost(reference.idle, knob, STEPS['break-even']);
   return result.cold / reference.cold;
 }
 
@@ -151,7 +157,7 @@ export function compare(trace: readonly TracedFunction[], quick: boolean): Compa
   });
   const { result: reference } = fixed[2]!;
   const equal = Object.entries(knobs).map(([policy, knob]) => ({
-    ...atMost(reference.idle, knob(workload), STEPS[policy as keyof typeof STEPS]).run,
+    ...atMost(reference.idle, knob(workload, averageOf(workload, reference)), STEPS[policy as keyof typeof STEPS]).run,
     policy,
   }));
   const setting = `memory of ${minutes(REFERENCE_MS)}`;
