@@ -22,6 +22,7 @@ interface Run {
 
 /** What the program writes. */
 interface Comparison {
+  trace: string;
   functions: number;
   invocations: number;
   minutes: number;
@@ -46,7 +47,7 @@ export const keepalive: Benchmark = {
 };
 
 function report(comparison: Comparison): Report {
-  const { functions, invocations, minutes, fixed, equal, oracle, asSet, checks, seconds } = comparison;
+  const { trace, functions, invocations, minutes, fixed, equal, oracle, asSet, checks, seconds } = comparison;
   const reference = fixed.find(({ setting }) => setting === '20 min')!;
   const row = ({ policy, setting, cold, ahead, idle }: Run): (string | number | null)[] => [
     policy,
@@ -94,9 +95,9 @@ function report(comparison: Comparison): Report {
     notes: [
       'The policies are those of the server, on a clock that is moved. The first two thirds of the trace teach them and are not counted.',
       'Calls lie in their minute at random (seed 1), with run times drawn from the percentiles of the trace; how many run at once follows from that. The memory of an idle sandbox is that of the trace.',
-      'What a policy is told is found by bisection, so that it uses no more idle memory than fixed 20 min. The default policy settles on its own: the second table has it as it is set.',
+      'What a policy is told is found by trying, so that it uses no more idle memory than fixed 20 min. The default policy settles on its own: the second table has it as it is set.',
       'The oracle knows all calls and keeps what costs least; it makes nothing ahead. A policy that does may have fewer cold starts.',
-      `The simulations took ${Math.round(seconds)} s.`,
+      `Trace ${trace}; the simulations took ${Math.round(seconds)} s.`,
     ],
     rounds: comparison,
   };

@@ -3,10 +3,10 @@
  *
  *     node_modules/.bin/node packages/server/src/placement/keep-alive/simulation/compare.ts TRACE [quick]
  *
- * TRACE is what stands before `_inv.csv` in the name of the first table, or a folder with one trace in it.
+ * TRACE is what stands before `_inv.csv` in the name of the first table, or a folder with traces in it, of which the largest is taken.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createPolicy } from '../policies.ts';
 import type { PolicyName } from '../policy.ts';
 import { oracle } from './oracle.ts';
@@ -22,6 +22,8 @@ const MAX_IDLE_MS = 57 * MINUTE;
 const TAUGHT = 2 / 3;
 const SEED = 1;
 const FOLDS = 5;
+/** Of a trace with more calls the checks would take minutes. */
+const MOST_TO_CHECK = 3_000_000;
 const NO_LIMIT_MS = 1e12;
 const SUFFIX = '_inv.csv';
 
@@ -38,6 +40,8 @@ export interface Run {
 }
 
 export interface Comparison {
+  /** The trace's name. */
+  trace: string;
   functions: number;
   invocations: number;
   minutes: number;
@@ -53,29 +57,31 @@ export interface Comparison {
 }
 
 interface Knob {
-  readonly least: number;
-  readonly most: number;
+  readonly first: number;
   readonly run: (value: number) => SimulationResult;
   readonly inWords: (value: number) => string;
 }
 
-/** The largest value of the knob at which no more idle memory is used than allowed; more of it uses more. */
-function atMost(
-  idle: number,
-  { least, most, run, inWords }: Knob,
-  steps: number,
-): { run: Run; result: SimulationResult } {
-  let [low, high] = [least, most];
-  let best = { value: low, result: run(low) };
-  for (let step = 0; step < steps; step++) {
-    const value = Math.sqrt(low * high);
+/** So much less idle memory than allowed is near enough. */
+const NEAR = 0.01;
+const TRIES = 8;
+
+/** Turns the knob until as much idle memory is used as allowed, and no more; more of it uses more, about in proportion. */
+function atMost(idle: number, { first, run, inWords }: Knob): { run: Run; result: SimulationResult } {
+  let best: { value: number; result: SimulationResult; over: number } | undefined;
+  let before: { value: number; over: number } | undefined;
+  let value = first;
+  for (let tries = 0; tries < TRIES || (best === undefined && tries < 4 * TRIES); tries++) {
     const result = run(value);
-    if (result.idle > idle) high = value;
-    else {
-      low = value;
-      best = { value, result };
-    }
+    const over = Math.log(result.idle / idle);
+    if (over <= 0 && (best === undefined || over > best.over)) best = { value, result, over };
+    if (over <= 0 && over > -NEAR) break;
+    const slope = before === undefined ? 1 : (over - before.over) / Math.log(value / before.value);
+    before = { value, over };
+    // A policy jumps here and there: it is never believed to be nearly deaf or wildly keen.
+    value *= Math.exp((-NEAR / 2 - over) / Math.min(3, Math.max(0.3, slope || 1)));
   }
+  if (best === undefined) throw new Error('no setting of a policy uses as little idle memory as is allowed');
   return { run: described('', inWords(best.value), best.result), result: best.result };
 }
 
@@ -100,14 +106,12 @@ const minutes = (milliseconds: number): string => `${(milliseconds / MINUTE).toF
 /** By policy; `averageMb` is what the reference has idle on average. */
 const knobs: Readonly<Record<Exclude<PolicyName, 'fixed'>, (workload: Workload, averageMb: number) => Knob>> = {
   'hybrid-histogram': (workload) => ({
-    least: 2 * MINUTE,
-    most: 240 * MINUTE,
+    first: 60 * MINUTE,
     run: (value) => simulated(workload, 'hybrid-histogram', REFERENCE_MS, value),
     inWords: (value) => `range of ${minutes(value)}`,
   }),
   'greedy-dual': (workload, averageMb) => ({
-    least: averageMb / 4,
-    most: averageMb * 4,
+    first: averageMb,
     run: (idleLimitMb) => {
       const policy = createPolicy('greedy-dual', { idleMs: REFERENCE_MS, maxIdleMs: NO_LIMIT_MS });
       return simulate({ workload, policy, fromMs: taughtMs(workload), idleLimitMb });
@@ -115,20 +119,16 @@ const knobs: Readonly<Record<Exclude<PolicyName, 'fixed'>, (workload: Workload, 
     inWords: (value) => `${Math.round(value / 1024)} GB for idle ones`,
   }),
   'break-even': (workload) => ({
-    least: 5 * MINUTE,
-    most: 60 * MINUTE,
+    first: REFERENCE_MS,
     run: (value) => simulated(workload, 'break-even', value, Math.max(value, MAX_IDLE_MS)),
     inWords: (value) => `memory of ${minutes(value)}`,
   }),
 };
 
-/** Bisections, after which the knob is known to some 3 %. */
-const STEPS = { 'hybrid-histogram': 7, 'greedy-dual': 9, 'break-even': 6 };
-
 function ratio(workload: Workload): number {
   const reference = simulated(workload, 'fixed', REFERENCE_MS, NO_LIMIT_MS);
   const knob = knobs['break-even'](workload, averageOf(workload, reference));
-  const { result } = atMost(reference.idle, knob, STEPS['break-even']);
+  const { result } = atMost(reference.idle, knob);
   return result.cold / reference.cold;
 }
 
@@ -148,7 +148,7 @@ function checksOf(trace: readonly TracedFunction[], coldOf: Uint32Array): Compar
   ];
 }
 
-export function compare(trace: readonly TracedFunction[], quick: boolean): Comparison {
+export function compare(trace: readonly TracedFunction[], quick: boolean): Omit<Comparison, 'trace'> {
   const begun = performance.now();
   const workload = invocationsOf(trace, SEED);
   const fixed = [5, 10, 20, 40, 60].map((time) => {
@@ -157,7 +157,7 @@ export function compare(trace: readonly TracedFunction[], quick: boolean): Compa
   });
   const { result: reference } = fixed[2]!;
   const equal = Object.entries(knobs).map(([policy, knob]) => ({
-    ...atMost(reference.idle, knob(workload, averageOf(workload, reference)), STEPS[policy as keyof typeof STEPS]).run,
+    ...atMost(reference.idle, knob(workload, averageOf(workload, reference))).run,
     policy,
   }));
   const setting = `memory of ${minutes(REFERENCE_MS)}`;
@@ -174,22 +174,28 @@ export function compare(trace: readonly TracedFunction[], quick: boolean): Compa
       idle: reference.idle,
     },
     asSet: described('break-even', setting, simulated(workload, 'break-even', REFERENCE_MS, MAX_IDLE_MS)),
-    checks: quick ? [] : checksOf(trace, reference.coldOf),
+    checks: quick || workload.arrival.length > MOST_TO_CHECK ? [] : checksOf(trace, reference.coldOf),
     seconds: (performance.now() - begun) / 1000,
   };
 }
 
-/** @throws Error where there is no trace, or more than one. */
+/**
+ * The trace that is meant by a path: what stands before `_inv.csv` in a name, or a folder, of which it is the largest.
+ *
+ * @throws Error where there is none.
+ */
 export function findTrace(path: string): string {
   if (existsSync(path + SUFFIX)) return path;
   const files = existsSync(path) && statSync(path).isDirectory() ? readdirSync(path) : [];
-  const [file, other] = files.filter((name) => name.endsWith(SUFFIX));
-  if (file === undefined) throw new Error(`${path}: no trace is here (a table whose name ends with ${SUFFIX})`);
-  if (other !== undefined) throw new Error(`${path}: several traces are here; name one, without ${SUFFIX}`);
-  return join(path, file.slice(0, -SUFFIX.length));
+  const traces = files.filter((name) => name.endsWith(SUFFIX)).map((name) => join(path, name));
+  const [largest] = traces.toSorted((a, b) => statSync(b).size - statSync(a).size);
+  if (largest === undefined) throw new Error(`${path}: no trace is here (a table whose name ends with ${SUFFIX})`);
+  return largest.slice(0, -SUFFIX.length);
 }
 
 if (import.meta.main) {
   const [path = '', quick] = process.argv.slice(2);
-  process.stdout.write(JSON.stringify(compare(readTrace(findTrace(path)), quick === 'quick')));
+  const trace = findTrace(path);
+  const comparison: Comparison = { trace: basename(trace), ...compare(readTrace(trace), quick === 'quick') };
+  process.stdout.write(JSON.stringify(comparison));
 }

@@ -211,8 +211,8 @@ test(
   'over a day of real calls break-even has at most 0.6 x the cold starts of a fixed 20 minutes, with no more idle memory',
   { skip: lacking },
   () => {
-    const { fixed, equal } = compare(readTrace(findTrace(sample)), true);
-    const reference = fixed.find(({ setting }) => setting === '20 min')!;
+    const { fixed: times, equal } = compare(readTrace(findTrace(sample)), true);
+    const reference = times.find(({ setting }) => setting === '20 min')!;
     const chosen = equal.find(({ policy }) => policy === 'break-even')!;
     assert.ok(
       chosen.idle <= reference.idle && chosen.cold <= 0.6 * reference.cold,

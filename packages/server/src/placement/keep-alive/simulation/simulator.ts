@@ -46,8 +46,8 @@ class SimulatedSandbox implements Resting {
   expiresAt = Infinity;
   /** When the queue of ends looks at it next. */
   lookAt = Infinity;
-  /** Counts its rests: an entry of the queue by priority is good for one. */
-  rests = 0;
+  /** The priority with which it was queued last; Infinity where it isn't. */
+  queuedAt = Infinity;
   above: SimulatedSandbox | undefined;
   below: SimulatedSandbox | undefined;
 
@@ -97,7 +97,7 @@ class Simulation {
   readonly #expiries = new Heap();
   readonly #wakes = new Heap();
   readonly #planned: Wake[] = [];
-  readonly #byPriority = new Priorities();
+  readonly #byPriority = new Priorities(this.#sandboxes);
   readonly #result: SimulationResult;
   #idleMb = 0;
 
@@ -186,7 +186,6 @@ class Simulation {
     const { owner } = sandbox;
     sandbox.idle = true;
     sandbox.restedAt = now;
-    sandbox.rests++;
     sandbox.below = owner.top;
     sandbox.above = undefined;
     if (owner.top !== undefined) owner.top.above = sandbox;
@@ -273,20 +272,34 @@ class Simulation {
   }
 }
 
-/** Idle sandboxes, least priority first. */
+/** Idle sandboxes, least priority first. Each has one entry at most that counts: that with the priority it was last queued with. */
 class Priorities {
+  readonly #sandboxes: readonly SimulatedSandbox[];
   readonly #heap = new Heap();
-  readonly #entries: { sandbox: SimulatedSandbox; rests: number }[] = [];
+
+  constructor(sandboxes: readonly SimulatedSandbox[]) {
+    this.#sandboxes = sandboxes;
+  }
 
   add(sandbox: SimulatedSandbox): void {
-    this.#heap.push(sandbox.keepPriority, this.#entries.push({ sandbox, rests: sandbox.rests }) - 1);
+    if (sandbox.keepPriority < sandbox.queuedAt) this.#queue(sandbox);
   }
 
   take(): SimulatedSandbox {
     for (;;) {
-      const { sandbox, rests } = this.#entries[this.#heap.pop()]!;
-      // One that has been used since has another entry.
-      if (sandbox.idle && sandbox.rests === rests) return sandbox;
+      const priority = this.#heap.first;
+      const sandbox = this.#sandboxes[this.#heap.pop()]!;
+      if (sandbox.queuedAt !== priority) continue;
+      sandbox.queuedAt = Infinity;
+      if (!sandbox.idle) continue;
+      if (sandbox.keepPriority === priority) return sandbox;
+      // It has been used since, and is worth more.
+      this.#queue(sandbox);
     }
+  }
+
+  #queue(sandbox: SimulatedSandbox): void {
+    sandbox.queuedAt = sandbox.keepPriority;
+    this.#heap.push(sandbox.keepPriority, sandbox.id);
   }
 }

@@ -52,30 +52,33 @@ export type Spread = 'random' | 'at once';
  */
 export function invocationsOf(trace: readonly TracedFunction[], seed: number, spread: Spread = 'random'): Workload {
   const total = trace.reduce((sum, { perMinute }) => sum + perMinute.reduce((all, count) => all + count, 0), 0);
-  const arrival = new Float64Array(total);
-  const run = new Float64Array(total);
-  const functionOf = new Uint32Array(total);
-  let next = 0;
-  trace.forEach(({ perMinute, runMs }, index) => {
-    const random = generator(seed, index);
-    perMinute.forEach((count, minute) => {
-      for (let each = 0; each < count; each++, next++) {
-        const within = random() * MINUTE_MS;
-        arrival[next] = minute * MINUTE_MS + (spread === 'random' ? within : each);
-        run[next] = Math.max(1, quantile(runMs, random()));
-        functionOf[next] = index;
-      }
-    });
-  });
-  const order = new Uint32Array(total).map((_, index) => index).sort((a, b) => arrival[a]! - arrival[b]! || a - b);
   const minutes = Math.max(0, ...trace.map(({ perMinute }) => perMinute.length));
-  return {
+  const randoms = trace.map((_, index) => generator(seed, index));
+  const workload: Workload = {
     functions: trace,
     durationMs: minutes * MINUTE_MS,
-    functionOf: order.map((index) => functionOf[index]!),
-    arrival: Float64Array.from(order, (index) => arrival[index]!),
-    run: Float64Array.from(order, (index) => run[index]!),
+    functionOf: new Uint32Array(total),
+    arrival: new Float64Array(total),
+    run: new Float64Array(total),
   };
+  let next = 0;
+  for (let minute = 0; minute < minutes; minute++) {
+    const calls: { at: number; run: number; index: number }[] = [];
+    trace.forEach(({ perMinute, runMs }, index) => {
+      const random = randoms[index]!;
+      for (let each = 0; each < (perMinute[minute] ?? 0); each++) {
+        const within = random() * MINUTE_MS;
+        const at = minute * MINUTE_MS + (spread === 'random' ? within : 0);
+        calls.push({ at, run: Math.max(1, quantile(runMs, random())), index });
+      }
+    });
+    for (const { at, run, index } of calls.toSorted((a, b) => a.at - b.at)) {
+      workload.arrival[next] = at;
+      workload.run[next] = run;
+      workload.functionOf[next++] = index;
+    }
+  }
+  return workload;
 }
 
 function quantile(values: readonly number[], share: number): number {
