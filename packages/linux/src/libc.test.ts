@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import * as linux from './libc.ts';
 
 const MISSING = '/not-there/at-all';
@@ -146,4 +146,25 @@ it('a signal that is to end a process by _exit does so, with its number for a st
     const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, how]);
     assert.deepEqual([status, signal], [expected, null], how);
   }
+});
+
+test("once the holes of malloc's heap are filled, what is allocated lies together at its end", () => {
+  const script = `
+    const { default: koffi } = await import('koffi');
+    const { fillHeapHoles } = await import(${JSON.stringify(new URL('./libc.ts', import.meta.url).href)});
+    const libc = koffi.load('libc.so.6');
+    const malloc = libc.func('uintptr_t malloc(size_t)');
+    const free = libc.func('void free(uintptr_t)');
+    // A heap full of holes, each between two blocks that stay.
+    const blocks = Array.from({ length: 20_000 }, (_, i) => malloc(40 + (i % 50) * 16));
+    for (let i = 0; i < blocks.length; i += 2) free(blocks[i]);
+    const last = blocks.at(-1);
+    const below = () => Array.from({ length: 1000 }, (_, i) => malloc(40 + (i % 50) * 16)).filter((block) => block < last).length;
+    const before = below();
+    fillHeapHoles();
+    console.log(JSON.stringify([before, below()]));`;
+  const answer = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  const [before, after] = JSON.parse(answer) as [number, number];
+  assert.ok(before > 900, `only ${before} of 1000 blocks found a hole: nothing was tried`);
+  assert.ok(after < 10, `${after} of 1000 blocks still found a hole`);
 });

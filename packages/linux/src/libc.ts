@@ -102,6 +102,9 @@ const waitpidCall = libc.func('int waitpid(int, void*, int)');
 const pidfdOpenCall = libc.func('long syscall(long, int, uint)');
 const epollCreateCall = libc.func('int epoll_create1(int)');
 const epollCtlCall = libc.func('int epoll_ctl(int, int, int, void*)');
+const mallocCall = libc.func('uintptr_t malloc(size_t)') as (bytes: number) => number;
+const freeCall = libc.func('void free(uintptr_t)');
+const sbrkCall = libc.func('intptr_t sbrk(intptr_t)') as (bytes: number) => number;
 const mallocTrimCall = libc.func('int malloc_trim(ulong)');
 const lseekCall = libc.func('long lseek(int, long, int)');
 const execveCall = libc.func('int execve(const char*, const char**, const char**)');
@@ -487,6 +490,32 @@ export function hasAttribute(path: string, name: string): boolean {
 /** malloc_trim(3): gives memory that malloc holds and nobody uses back to the kernel. */
 export function trimHeap(): void {
   mallocTrimCall(0);
+}
+
+/** The smallest block that malloc(3) hands out, and its steps. Bytes. */
+const LEAST_BLOCK = 24;
+const BLOCK_STEP = 16;
+/** Below what it maps apart from its heap. Of large blocks not every step has to be tried: smaller ones fill what is left. */
+const LARGE_BLOCKS = [65_536, 32_768, 16_384, 8192, 4096, 2048];
+
+/**
+ * Takes all free blocks inside of malloc's heap, for good: what is allocated from now on lies together at the heap's end, in pages
+ * that nothing else is in. A process forked from this one then writes to few of the pages that it shares.
+ */
+export function fillHeapHoles(): void {
+  const [largest = 0] = LARGE_BLOCKS;
+  const grown = sbrkCall(0);
+  let end = mallocCall(largest);
+  // Where the heap has to grow for it, no hole was large enough.
+  while (sbrkCall(0) === grown) end = mallocCall(largest);
+  freeCall(end);
+  const sizes = LARGE_BLOCKS.slice(1);
+  for (let size = sizes.at(-1)! - BLOCK_STEP; size >= LEAST_BLOCK; size -= BLOCK_STEP) sizes.push(size);
+  for (const size of sizes) {
+    let block = mallocCall(size);
+    while (block < end) block = mallocCall(size);
+    freeCall(block);
+  }
 }
 
 /** prctl(2) with plain numbers. */

@@ -17,7 +17,7 @@ import type { Volumes } from './volumes.ts';
 export interface Parts {
   /** The Node binary that runs agents and sandboxes. */
   node: string;
-  /** Bundles: `init.mjs`, `agent.mjs`, `zygote.mjs`, `runtime/`. */
+  /** Bundles: `init.mjs`, `agent.mjs`, `zygote.mjs`, `zygote-main.mjs`, `runtime/`. */
   dist: string;
   /** A directory with `koffi` and its native part. */
   modules: string;

@@ -15,7 +15,6 @@ import { EVENTS_FD, type ForkOrder, ORDERS_FD, type ZygoteEvent, type ZygotePath
  */
 const ZYGOTE_FLAGS = [
   '--single-threaded',
-  '--no-lazy',
   '--v8-pool-size=0',
   '--disable-sigusr1',
   '--no-flush-bytecode',

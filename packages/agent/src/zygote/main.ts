@@ -1,6 +1,7 @@
 /**
  * The zygote: a Node process, booted and warmed, that waits in a blocking read for orders to fork. Started by the
- * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork.
+ * agent with the flags of `client.ts` under the filter of linux/seccomp.ts that lets V8's heap survive a fork;
+ * `start.ts` loads this.
  */
 import { existsSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -18,6 +19,7 @@ import {
   dropCapabilityBounds,
   exitNow,
   exitOnSignal,
+  fillHeapHoles,
   fork,
   O_RDONLY,
   openDirectory,
@@ -44,6 +46,9 @@ import { YoungGeneration } from './young-generation.ts';
 const self = koffi.load(null);
 const defaultLoop = self.func('void* uv_default_loop()');
 const loopFork = self.func('int uv_loop_fork(void*)');
+
+// All of this module is compiled by now.
+setFlagsFromString('--lazy');
 
 function say(event: ZygoteEvent): void {
   try {
@@ -83,6 +88,7 @@ setLimit('core', 0);
 // Of a signal that a fork is sent from outside of its JavaScript, `signals.ts` of the protocol tells the status.
 for (const status of CAUGHT_SIGNALS) exitOnSignal(status);
 const children = new Children();
+fillHeapHoles();
 say({ event: 'warm', suitsLarge: youngGeneration.adjustable });
 
 /**
@@ -94,8 +100,6 @@ function compact(): (options: object) => void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: object) => void;
   setFlagsFromString('--no-expose-gc');
-  // Our own code is compiled in full, once; functions' code as they need it.
-  setFlagsFromString('--lazy');
   // Moves about half of the heap each time, and what stays together.
   setFlagsFromString('--stress-compaction');
   for (let round = 0; round < 2; round++) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
