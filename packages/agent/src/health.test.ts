@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,4 +24,16 @@ test('what is wrong is told, all of it (X22)', async () => {
   assert.equal(problems.length, 2);
   assert.match(problems[0]!, /^no sandbox can be forked: the zygote is not ready$/);
   assert.match(problems[1]!, /^the disk: ENOENT/);
+});
+
+test('on a disk that is full it is well: what it has loaded goes on, and no other instance would fare better (X22)', async () => {
+  const disk = mkdtempSync(join(tmpdir(), 'hearth-health-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'hearth-test', disk]);
+  try {
+    assert.throws(() => writeFileSync(join(disk, 'all'), Buffer.alloc(128 * 1024)), { code: 'ENOSPC' });
+    assert.deepEqual(await examine({ disk, fork }), []);
+  } finally {
+    execFileSync('umount', [disk]);
+    rmSync(disk, { recursive: true });
+  }
 });
