@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { InvokeCommand, PutFunctionConcurrencyCommand } from '@aws-sdk/client-lambda';
@@ -57,7 +58,7 @@ describe('the record of an invocation', () => {
   it('starts within 100 ms, and says how, where the warming pool, an instance or a sandbox will do (L17, T9)', async () => {
     const fromPool = await recordOf(await invoke('one'));
     assert.deepEqual([steps(fromPool), fromPool.instanceStep], ['idle code room warming!', 'warming']);
-    assert.match(fromPool.reason, /^no instance of the account has room; one was warm; /);
+    assert.match(fromPool.reason, /^no instance of the account has room; one was warm/);
 
     const loaded = await recordOf(await invoke('one'));
     assert.deepEqual([steps(loaded), loaded.startPath, loaded.instanceStep], ['idle!', 'warm', 'active']);
@@ -147,5 +148,39 @@ describe('advice about memory', () => {
     assert.deepEqual(hungry.advice, { memoryMb: 256, why: '2 of the last 22 invocations ran out of memory' });
     const child = spawn(HEARTH, ['advise'], { env: hearth.environment(), stdio: ['ignore', 'pipe', 'inherit'] });
     assert.match(await text(child.stdout), /^hungry .* 256 MB +2 of the last 22 invocations ran out of memory$/m);
+  });
+});
+
+describe('hearth ps --watch', () => {
+  it('shows the warming pool empty and fill again while accounts come at once (A1)', async () => {
+    await using hearth = await Hearth.start({ settings: { instances: 1, instanceMemoryMb: 1024, maxMemoryMb: 8192 } });
+    const accounts = ['111111111111', '222222222222', '333333333333'];
+    for (const account of accounts) await hearth.create('one', CODE, {}, account);
+    const args = ['ps', '--watch', '--json'];
+    const child = spawn(HEARTH, args, { env: hearth.environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+    const looks: { ready: number; booting: number; active: number }[] = [];
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      const { warmingPool, instances } = JSON.parse(line) as {
+        warmingPool: { general: { configurations: { ready: number; booting: number }[] } };
+        instances: { pool: string }[];
+      };
+      const [{ ready, booting }] = warmingPool.general.configurations as [{ ready: number; booting: number }];
+      looks.push({ ready, booting, active: instances.filter(({ pool }) => pool === 'active').length });
+    });
+    await eventually(() => assert.ok(looks.some(({ ready }) => ready >= 1)));
+    looks.length = 0;
+    await Promise.all(accounts.map((account) => hearth.invoke('one', {}, account)));
+    await eventually(() => {
+      const { ready, active } = looks.at(-1)!;
+      assert.ok(ready >= 1 && active === 3, JSON.stringify(looks));
+    }, 60_000);
+    assert.ok(
+      looks.some(({ ready, booting }) => ready === 0 || booting > 0),
+      `it was never seen to be short: ${JSON.stringify(looks)}`,
+    );
+    const ended = once(child, 'close');
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, [0, null]);
   });
 });
