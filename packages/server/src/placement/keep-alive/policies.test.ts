@@ -102,6 +102,14 @@ test('break-even makes a sandbox again before the call of a timer', () => {
   assert.match(sandbox.keepWhy, /another is made/);
 });
 
+test('break-even makes none ahead of which nothing is known', () => {
+  const version = createPolicy('break-even', OPTIONS).of('new:1');
+  const { sandbox, now } = live(version, []);
+  assert.equal(sandbox.keepMs, 10 * MINUTE);
+  assert.equal(sandbox.keepWhy, 'little is known of its calls: kept for 10 min, which its memory is worth');
+  assert.equal(version.expired(sandbox, now + sandbox.keepMs), undefined);
+});
+
 test('break-even learns each number of calls at once by itself', () => {
   const policy = createPolicy('break-even', OPTIONS);
   const version = policy.of('f:1');

@@ -45,8 +45,8 @@ export class BreakEvenKeepAlive implements KeepAlivePolicy {
   readonly name = 'break-even';
   readonly maxIdleMs: number;
   readonly budget: IdleBudget;
-  /** Idle times of all functions, each function and rank with the same weight in all. Flat before there are any. */
-  readonly others = new Float64Array(BINS + 1).fill(1 / (BINS + 1));
+  /** Idle times of all functions, each function and rank with the same weight in all. Before there are any: flat, and half of them beyond the horizon. */
+  readonly others = new Float64Array(BINS + 1).fill(0.5 / BINS, 0, BINS).fill(0.5, BINS);
   othersSeen = 1;
   readonly #versions = new VersionTable(() => new DemandHistory(this));
 
