@@ -1,5 +1,5 @@
 /** Whether this instance can still do what it is for (row X22). */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -33,7 +33,8 @@ export async function examine({ disk, fork }: Vitals): Promise<string[]> {
  * here goes on.
  */
 async function checkDisk(directory: string): Promise<void> {
-  const path = join(directory, 'health-probe');
+  // Two may look at the same time.
+  const path = join(directory, `health-probe-${randomUUID()}`);
   const written = randomBytes(PROBE_BYTES);
   try {
     await writeFile(path, written);
