@@ -127,7 +127,8 @@ describe('the hearth command', () => {
     assert.equal((await json('ls'))[0].FunctionName, 'greeter');
 
     const { stdout: processes } = await run('ps');
-    assert.match(processes, /^INSTANCE +PROVIDER +POOL +ACCOUNT +STATE/);
+    assert.match(processes, /^POOL +SUB-POOL +CONFIGURATION +TARGET +READY/);
+    assert.match(processes, /^INSTANCE +PROVIDER +POOL +ACCOUNT +STATE/m);
     assert.match(processes, /^i-[\da-f]+ +local +active\S* +000000000000 +active/m);
     assert.match(processes, /^s-[\da-f]+ +i-[\da-f]+ +greeter +\$LATEST +idle/m);
     const { instances } = await json('ps');
