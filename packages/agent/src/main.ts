@@ -7,6 +7,7 @@ import { dirname, basename, join } from 'node:path';
 import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/linux';
 import { type AgentConfig, BUILT_IN_RUNTIME, type ToAgent } from '@hearth/protocol';
 import { CodeCache } from './code-cache/cache.ts';
+import { Preloads } from './code-cache/preloads.ts';
 import { examine } from './health.ts';
 import { Link } from './link/link.ts';
 import { rehearse } from './rehearsal.ts';
@@ -23,6 +24,7 @@ delete process.env['HEARTH_AGENT'];
 installSeccomp(forkableFilter(architecture));
 
 const code = new CodeCache(join(config.disk, 'code'), (account, sha256, sink) => link.fetch(account, sha256, sink));
+const preloads = new Preloads(code);
 fs.mkdirSync(join(config.disk, 'code'), { recursive: true });
 const relay = new Relay({
   socket: config.socket,
@@ -89,6 +91,8 @@ function handle(message: ToAgent): void {
       return sandboxes.destroy(message.sandbox);
     case 'volumes':
       return slots.volumesCame(message.slots);
+    case 'preload':
+      return void preload(message).catch(fail);
     case 'measure':
       return link.send({ type: 'usage', sandboxes: sandboxes.usage(message.sandboxes) });
     case 'check':
@@ -101,6 +105,11 @@ function handle(message: ToAgent): void {
 async function answerCheck(check: number): Promise<void> {
   const problems = await examine({ disk: config.disk, fork: () => sandboxes.proveFork() });
   link.send({ type: 'health', check, problems });
+}
+
+async function preload({ request, packages }: ToAgent & { type: 'preload' }): Promise<void> {
+  const failure = await preloads.replace(packages);
+  link.send({ type: 'preloaded', request, ...(failure !== undefined && { failure }) });
 }
 
 function warn(message: string): void {

@@ -1,6 +1,7 @@
 import { RUNTIMES } from '@hearth/protocol';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addAccountCommands } from './account-program.ts';
+import { addCapacityCommands } from './capacity-program.ts';
 import { parsePort } from './client/endpoint.ts';
 import type { DeployOptions } from './commands/deploy.ts';
 import type { InvokeOptions } from './commands/invoke.ts';
@@ -163,6 +164,7 @@ ${examples('hearth runtimes', 'hearth runtimes install nodejs22.x')}`,
       (await import('./commands/runtimes.ts')).installRuntime(name, command.optsWithGlobals<typeof options>()),
     );
   addAccountCommands(program);
+  addCapacityCommands(program);
 
   add('doctor', 'see whether this machine has what a server needs, and how to get what it lacks').action(
     async (options: { json?: boolean }) => exitWith(await (await import('./commands/doctor.ts')).doctor(options)),

@@ -1,4 +1,4 @@
-import type { FunctionSpec, RuntimeId } from './function-spec.ts';
+import type { FunctionSpec, Packages, RuntimeId } from './function-spec.ts';
 import type { StartPath } from './glossary.ts';
 
 /** Control messages on an agent's link, from the server to the agent. */
@@ -27,6 +27,11 @@ export type ToAgent =
   | { type: 'destroy'; sandbox: string; reason: string }
   /** Volumes asked for by `want-volumes` are there, at these slots' mount points. */
   | { type: 'volumes'; slots: number[] }
+  /**
+   * Have these packages in the cache, before any sandbox needs them, in place of those of the last such message. Answered by
+   * `preloaded` with the same number.
+   */
+  | { type: 'preload'; request: number; packages: readonly Packages[] }
   /** Send `usage` for these sandboxes. */
   | { type: 'measure'; sandboxes: string[] }
   /** Is all well? Answered by `health` with the same number. */
@@ -68,6 +73,8 @@ export type FromAgent =
   | { type: 'usage'; sandboxes: { sandbox: string; usedBytes: number; maxBytes: number }[] }
   /** Answer to `check`: what is wrong, each in words; none where a sandbox can be forked and the disk can be used. */
   | { type: 'health'; check: number; problems: string[] }
+  /** Answer to `preload`; `failure` says why some of the packages can't be had. */
+  | { type: 'preloaded'; request: number; failure?: string }
   /** The agent wants code over this link, on stream `stream`; answered by chunks and `end`, or `error`. */
   | { type: 'fetch-code'; stream: number; sha256: string; account: string }
   /** The provider should make /tmp volumes for these slots. */

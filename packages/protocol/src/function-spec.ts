@@ -45,6 +45,8 @@ export interface FunctionSpec {
   readonly capacityProvider?: string;
   /** Present where each sandbox serves one tenant of the function only. */
   readonly tenancy?: 'PER_TENANT';
+  /** Present where only capacity of this class may run it, because the invocation asks for that; and the key of what it is otherwise. */
+  readonly capacityClass?: { readonly name: CapacityClass; readonly of: string };
   /** Whose it is, where it is for one tenant: his id, and the key of the version that it is of. */
   readonly tenant?: { readonly id: string; readonly of: string };
 }
@@ -70,6 +72,10 @@ export interface JsonLogs {
   readonly systemLevel: 'DEBUG' | 'INFO' | 'WARN';
 }
 
+/** Classes of capacity; `on-demand` is what an account has without buying any. */
+export const CAPACITY_CLASSES = ['on-demand', 'dedicated', 'reserved', 'variable'] as const;
+export type CapacityClass = (typeof CAPACITY_CLASSES)[number];
+
 /** Code by content. */
 export interface CodeRef {
   /** Hex SHA-256 of the zip file. */
@@ -77,6 +83,9 @@ export interface CodeRef {
   /** Bytes of the zip file. */
   readonly size: number;
 }
+
+/** What has to be fetched for a function. */
+export type Packages = Pick<FunctionSpec, 'account' | 'code' | 'layers'>;
 
 /** Hashes of the archives that running it takes. */
 export function archivesFor({ code, layers = [] }: Pick<FunctionSpec, 'code' | 'layers'>): string[] {

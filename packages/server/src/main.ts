@@ -15,6 +15,7 @@ import { BrowserGuard } from './auth/browser-guard.ts';
 import { checkAuthMode } from './auth/mode.ts';
 import type { RelaySocket } from './auth/relay.ts';
 import { ServerCredentials } from './credentials.ts';
+import { Purchases } from './capacity/bought/purchases.ts';
 import { machineArchitecture } from './functions/architecture.ts';
 import { Functions } from './functions/functions.ts';
 import { systemClock } from './instances/clock.ts';
@@ -29,6 +30,7 @@ import { Runtimes } from './runtimes/runtimes.ts';
 import { readRegions, readSettings, type ServerOptions, SettingsError } from './settings.ts';
 import { FilesystemBlobStore } from './storage/filesystem/blob-store.ts';
 import { DemandFile } from './storage/filesystem/demand-file.ts';
+import { SqliteCapacityStore } from './storage/sqlite/capacity-store.ts';
 import { SqliteMetadataStore } from './storage/sqlite/metadata-store.ts';
 import { createLog, InvocationRecords, LogStore, Metrics, StoredLogs } from './telemetry/index.ts';
 
@@ -89,6 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await spawnerEnded;
   });
   const metadata = opened.use(await SqliteMetadataStore.open(join(data, 'functions.db')));
+  const capacityStore = opened.use(await SqliteCapacityStore.open(join(data, 'capacity.db')));
   const blobs = await FilesystemBlobStore.open(join(data, 'blobs'));
   const logs = new LogStore(join(data, 'logs'), { now: Date.now }, { warn: (message) => log.warn(message) });
   const archive = new StoredLogs(logs);
@@ -198,9 +201,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     managers: Math.floor(settings.managers),
     accountLeases: settings.managerLeases,
     accountConcurrency,
+    findFunction: (account, region, name) => functions.find({ account, region }, name),
+  });
+  const purchases = await Purchases.open({
+    store: capacityStore,
+    capacity: fleet.capacity,
+    clock: systemClock,
+    onError: (error) => log.error({ error }, 'usage of capacity cannot be written down'),
   });
   for (const runtime of settings.runtimes) runtimes.want(runtime);
-  functions.on('changed', (old) => fleet.retire(old));
+  functions.on('changed', (old) => {
+    fleet.retire(old);
+    fleet.capacity.bought.functionsChanged(old.account);
+  });
+  functions.on('aliased', ({ account }) => fleet.capacity.bought.functionsChanged(account));
   functions.on('versionDeleted', (old) => fleet.forgetVersion(old));
   functions.on('abandoned', (next) => fleet.retire(next));
   functions.on('deleted', (old) => fleet.forget(old));
@@ -229,6 +243,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       runtimes,
       token: credentials.operatorToken,
       accounts: credentials.accounts,
+      capacity: { book: purchases, subPools: () => fleet.capacity.subPools() },
       rekey: () => credentials.rekey(),
     },
     log,
@@ -248,11 +263,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Before the fleet: invocations may be waiting for one.
     await runtimes[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
+    await purchases[Symbol.asyncDispose]();
     http.closeAllConnections();
     await provider[Symbol.asyncDispose]();
     await functions[Symbol.asyncDispose]();
     await Promise.all([
       metadata[Symbol.asyncDispose](),
+      capacityStore[Symbol.asyncDispose](),
       credentials[Symbol.asyncDispose](),
       logs[Symbol.asyncDispose](),
     ]);

@@ -1,4 +1,4 @@
-import { type FunctionSpec, PackageError } from '@hearth/protocol';
+import { PackageError, type Packages } from '@hearth/protocol';
 import type { CodeCache } from './cache.ts';
 
 /** Directories of the cache that a function's sandbox has mounted; held until they are disposed of. */
@@ -7,8 +7,6 @@ export interface FunctionFiles extends Disposable {
   /** All its layers merged; undefined where it has none. */
   readonly layers: string | undefined;
 }
-
-type Packages = Pick<FunctionSpec, 'account' | 'code' | 'layers'>;
 
 /** Whether `holdFiles` would answer without asking the server. */
 export function hasFiles(cache: CodeCache, { code, layers }: Packages): boolean {

@@ -132,6 +132,8 @@ function toError(status: number, type: string | string[] | undefined, body: Buff
   }
   const code = String(type ?? fields.__type ?? fields.Type ?? `HTTP ${status}`).replace(/^.*#|:.*$/g, '');
   const message = fields.Message ?? fields.message ?? (text.slice(0, 300) || 'no message');
-  const hint = typeof fields.hint === 'string' ? fields.hint : HINTS[code];
+  // Where the message says what to do, nothing more general is added.
+  const usual = message.includes('Hint: ') ? undefined : HINTS[code];
+  const hint = typeof fields.hint === 'string' ? fields.hint : usual;
   return new CliError(`${code}: ${message}`, { code, hint });
 }

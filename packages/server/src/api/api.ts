@@ -39,7 +39,7 @@ export function createApi(ports: ApiPorts): Api {
   const invoke = new InvokeOperation(targets, ports.invoker, bodies, log, ports.random);
   const invokeStreaming = new InvokeWithResponseStreamOperation(targets, ports.invoker, bodies, log, ports.random);
   const urls = new UrlFront({ ...ports, bodies });
-  const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator);
+  const operator = new OperatorEndpoints(ports.operator, functions, links, authenticator, ports.now);
 
   /** The rest of a request whose head has been understood. */
   async function perform(service: Service, open: OpenRequest, call: Call, bytes: Buffer): Promise<void> {

@@ -4,6 +4,7 @@ import type { BrowserGuard } from '../auth/browser-guard.ts';
 import type { Authenticator } from '../auth/identity.ts';
 import type { OperatorToken } from '../auth/operator-token.ts';
 import type { Grant, IssuedSession } from '../auth/sessions.ts';
+import type { Purchases } from '../capacity/bought/purchases.ts';
 import type { Functions } from '../functions/functions.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { LogOwner } from '../logs/ports.ts';
@@ -75,9 +76,23 @@ export interface OperatorPorts {
   /** Whoever has it is the operator; undefined where everybody who reaches the port is. */
   readonly token: OperatorToken | undefined;
   readonly accounts: Accounts;
+  readonly capacity: CapacityPorts;
   /** Makes a new master key and seals all secrets anew with it. */
   rekey(): Promise<void>;
 }
+
+/** Capacity that accounts have bought. */
+export interface CapacityPorts {
+  readonly book: CapacityBook;
+  /** All sub-pools of the warming pool, as JSON. */
+  subPools(): readonly unknown[];
+}
+
+/** What is done to purchases; each throws or rejects with an ApiError. Views are for JSON. */
+export type CapacityBook = Pick<
+  Purchases,
+  'list' | 'policies' | 'get' | 'create' | 'update' | 'release' | 'setPolicy' | 'usage'
+>;
 
 /** The language runtimes of this server. */
 export interface RuntimeKeeper {

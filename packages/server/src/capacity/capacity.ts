@@ -1,14 +1,20 @@
 import { BUILT_IN_RUNTIME } from '@hearth/protocol';
-import type { InstanceStep, RuntimeId } from '@hearth/protocol';
+import type { CapacityClass, InstanceStep, RuntimeId } from '@hearth/protocol';
 import type { Instance } from '../instances/provider.ts';
+import { BoughtCapacity } from './bought/bought-capacity.ts';
+import type { FindFunction, OnPrepared } from './bought/ports.ts';
+import type { InstanceSizes } from './bought/purchase.ts';
+import { subPoolView } from './bought/view.ts';
+import type { SubPoolView } from './bought/view.ts';
 import { zygotesOf } from './configuration.ts';
 import type { Configuration, Fit } from './configuration.ts';
 import { Demand } from './demand.ts';
 import type { DemandOptions } from './demand.ts';
 import { HealthCheck } from './health-check.ts';
 import { InstanceMaker } from './instance-maker.ts';
-import type { InstanceMakerOptions } from './instance-maker.ts';
+import type { Claim, InstanceMakerOptions } from './instance-maker.ts';
 import { RateMonitor } from './rate-monitor.ts';
+import type { Holding } from './holding.ts';
 import type { DemandForecast } from './trend/demand-forecast.ts';
 import { viewOf } from './view.ts';
 import type { GeneralPoolView } from './view.ts';
@@ -22,6 +28,11 @@ export interface CapacityOptions
     Pick<DemandOptions, 'load' | 'history'> {
   /** Requests to run something, since the start; a number that somebody counts anyway. */
   readonly requests: () => number;
+  /** Of an instance's memory, what agent, zygotes and spares use. */
+  readonly overheadMb: number;
+  /** Finds functions whose code is to be loaded ahead. */
+  readonly findFunction: FindFunction;
+  readonly onPrepared: OnPrepared;
   /** See {@link HealthCheck}; of the warm instances. */
   readonly healthCheckMs: number;
 }
@@ -29,15 +40,21 @@ export interface CapacityOptions
 /** What somebody needs an instance for. */
 export interface InstanceNeed extends Fit {
   readonly account: string;
+  /** Within which instances it is placed: the account, or the name of some of its own, which have nothing to do with what it has bought. */
+  readonly home: string;
   /** Clock's time from when on somebody waits for it; undefined where it is asked for the first time. */
   readonly waitingSince: number | undefined;
+  /** Of the function: ms. */
+  readonly timeoutMs?: number;
+  /** The class that the request asks for; if absent, it follows from what the account has bought. */
+  readonly capacityClass?: CapacityClass | undefined;
 }
 
 /** An instance that has left the warming pool, for good. */
 export interface TakenInstance {
   readonly instance: Instance;
-  /** The sub-pool it was in. */
-  readonly subPool: string;
+  /** What it has in common with the others that its account has out of the same sub-pool. */
+  readonly holding: Holding;
   /** `boot` where it was made while somebody waited. */
   readonly step: Extract<InstanceStep, 'warming' | 'boot'>;
   /** Why that one, in words, for the record of the invocation. */
@@ -52,12 +69,18 @@ export class Capacity implements AsyncDisposable {
   readonly #rates: RateMonitor;
   readonly #demand: Demand;
   readonly #health: HealthCheck;
+  /** What accounts have bought; see there. */
+  readonly bought: BoughtCapacity;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: CapacityOptions) {
     this.#options = options;
     const { clock } = options;
-    this.#maker = new InstanceMaker(options, () => this.#changed());
+    this.#maker = new InstanceMaker(
+      options,
+      (claim) => this.#setAsideMb(claim),
+      () => this.#changed(),
+    );
     this.#general = new WarmingPool({
       ...options,
       maker: this.#maker,
@@ -75,6 +98,13 @@ export class Capacity implements AsyncDisposable {
       },
     });
     this.#demand = new Demand({ ...options, drawsPerMinute: () => this.#rates.drawsPerMinute });
+    this.bought = new BoughtCapacity({
+      ...options,
+      maker: this.#maker,
+      sizes: options,
+      general: this.#general,
+      onChange: () => this.#tell(),
+    });
     const counters = { requests: options.requests, draws: () => this.#general.draws };
     this.#rates = new RateMonitor(clock, counters, () => {
       if (this.#demand.tick()) this.#general.follow(this.#demand.expectedDraws);
@@ -127,6 +157,7 @@ export class Capacity implements AsyncDisposable {
   start(): Promise<void> {
     this.#rates.start();
     void this.#demand.restore();
+    this.bought.start();
     return this.#general.start();
   }
 
@@ -136,15 +167,42 @@ export class Capacity implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Takes a warm instance that is fit for this, which is replaced in the background; undefined where there is none. */
+  /**
+   * Takes a warm instance of no account that is fit for this, which is replaced in the background, or one that is lent to this account;
+   * undefined where there is none. Whether the account may have one is `bought`'s to say.
+   */
   take(need: InstanceNeed): TakenInstance | undefined {
     const drawn = this.#general.take(need);
-    if (drawn === undefined) return undefined;
+    if (drawn === undefined) {
+      const lent = this.bought.takeLoan(need);
+      if (lent === undefined && this.booting === 0 && !this.affords(need.memoryMb)) this.bought.help(need);
+      return lent;
+    }
     this.#health.remove(drawn.instance);
     const { instance } = drawn;
     const step = need.waitingSince !== undefined && instance.readyAt >= need.waitingSince ? 'boot' : 'warming';
     const reason = `no instance of the account has room${step === 'boot' ? ' and ' : '; '}${story(drawn, step, need.runtime)}`;
-    return { instance, subPool: 'general', step, reason };
+    return { instance, holding: this.bought.onDemand(need.account, 'general', need.home), step, reason };
+  }
+
+  /** All sub-pools, as the operator sees them. */
+  subPools(): SubPoolView[] {
+    const general: SubPoolView = {
+      id: 'general',
+      account: null,
+      constraints: 'fixed',
+      state: 'open',
+      reason: null,
+      ready: this.warmCount,
+      coming: this.booting,
+      inUse: null,
+    };
+    return [general, ...Array.from(this.bought.subPools, subPoolView)];
+  }
+
+  /** Sizes of instances. */
+  get sizes(): InstanceSizes {
+    return this.#options;
   }
 
   /** See {@link WarmingPool.configurationFor}. */
@@ -182,12 +240,22 @@ export class Capacity implements AsyncDisposable {
     this.#rates[Symbol.dispose]();
     this.#health[Symbol.dispose]();
     await this.#maker[Symbol.asyncDispose]();
-    await Promise.all([this.#general[Symbol.asyncDispose](), this.#demand.save()]);
+    await Promise.all([this.#general[Symbol.asyncDispose](), this.bought[Symbol.asyncDispose](), this.#demand.save()]);
   }
 
   #changed(): void {
-    for (const listener of this.#listeners) listener();
+    this.bought.changed();
+    this.#tell();
     this.#general.refill();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #setAsideMb(claim: Claim): number {
+    if (claim === 'bought') return 0;
+    return this.bought.claimedMb + (claim === 'variable' ? this.#general.missingMb : 0);
   }
 }
 

@@ -20,12 +20,20 @@ export interface InstanceMakerOptions {
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
 }
 
+/**
+ * Whom an instance is for, in the order in which they get memory (row D21): what was bought as dedicated or reserved, whoever comes on
+ * demand, variable capacity.
+ */
+export type Claim = 'bought' | 'on-demand' | 'variable';
+
 /** What is to be made. */
 export interface InstancePlan {
   /** Hard limit of the instance. */
   readonly memoryMb: number;
   /** Whose zygotes it boots with, beside the built-in one's. */
   readonly runtimes: readonly RuntimeId[];
+  /** `on-demand` if absent. */
+  readonly claim?: Claim;
 }
 
 /** A pool that has an instance made. One of its methods is called, once. */
@@ -48,6 +56,8 @@ export class InstanceMaker implements AsyncDisposable {
   readonly #options: InstanceMakerOptions;
   /** Called whenever one may be made that could not be before, and when making one has failed. */
   readonly #onChange: () => void;
+  /** MB that others with a better claim than this are still to have. */
+  readonly #setAsideMb: (claim: Claim) => number;
   readonly #abort = new AbortController();
   /** Of every instance that is there or coming. */
   #memoryMb = 0;
@@ -60,7 +70,8 @@ export class InstanceMaker implements AsyncDisposable {
   #retry: Timer | undefined;
   #lastError: Error | undefined;
 
-  constructor(options: InstanceMakerOptions, onChange: () => void) {
+  constructor(options: InstanceMakerOptions, setAsideMb: (claim: Claim) => number, onChange: () => void) {
+    this.#setAsideMb = setAsideMb;
     this.#options = options;
     this.#onChange = onChange;
   }
@@ -82,8 +93,8 @@ export class InstanceMaker implements AsyncDisposable {
   }
 
   /** Whether another instance of this size may be made. */
-  affords(memoryMb: number): boolean {
-    return this.#memoryMb + memoryMb <= this.#options.maxMemoryMb;
+  affords(memoryMb: number, claim: Claim = 'on-demand'): boolean {
+    return this.#memoryMb + memoryMb + this.#setAsideMb(claim) <= this.#options.maxMemoryMb;
   }
 
   /**
@@ -91,7 +102,7 @@ export class InstanceMaker implements AsyncDisposable {
    * many are being made as may be, the memory is used up, the last one failed a moment ago, or the server is stopping.
    */
   begin(plan: InstancePlan, receiver: Receiver): string | undefined {
-    if (!this.isFree || !this.affords(plan.memoryMb)) return undefined;
+    if (!this.isFree || !this.affords(plan.memoryMb, plan.claim)) return undefined;
     this.#forPools++;
     const { id, coming } = this.#make(plan);
     void this.#makeFor(receiver, id, coming);

@@ -57,7 +57,7 @@ test('a request gets an instance with its runtime and of its size; none that is 
   assert.match(booted.reason, /none was warm; one of nodejs24\.x\/1024 was made/);
   assert.equal(booted.instance.memoryMb, 1024);
   const warm = subject.draw(300)!;
-  assert.deepEqual([warm.step, warm.subPool, warm.instance.memoryMb], ['warming', 'general', 512]);
+  assert.deepEqual([warm.step, warm.holding.subPool, warm.instance.memoryMb], ['warming', 'general', 512]);
   assert.match(warm.reason, /one was warm, of nodejs26\.x\/512/);
   // The smallest is gone: the next size will do.
   assert.equal(subject.draw(300)!.instance.memoryMb, 1024);

@@ -119,6 +119,32 @@ export class WarmingPool implements AsyncDisposable {
     return { instance, configuration: shelf.configuration, configured: !this.#isDeclared(fit.runtime) };
   }
 
+  /** MB of the instances that it should have and that are not even being made. */
+  get missingMb(): number {
+    return this.#shelves.reduce((sum, { target, warm, booting, configuration }) => {
+      return sum + Math.max(0, target - warm.length - booting.size) * configuration.memoryMb;
+    }, 0);
+  }
+
+  /** MB of the warm ones. */
+  get warmMb(): number {
+    return this.#shelves.reduce((sum, { warm, configuration }) => sum + warm.length * configuration.memoryMb, 0);
+  }
+
+  /** Gives up a warm instance of just this size, for what is guaranteed to somebody; undefined where there is none. */
+  cede(memoryMb: number): Instance | undefined {
+    return this.#shelves
+      .find(({ warm, configuration }) => warm.length > 0 && configuration.memoryMb === memoryMb)
+      ?.take();
+  }
+
+  /** Ends a warm instance, for the good of what is guaranteed to somebody. @returns false where there is none. */
+  endOne(): boolean {
+    const shelf = this.#shelves.find(({ warm }) => warm.length > 0);
+    this.#endOne('its memory is needed for what is guaranteed', shelf);
+    return shelf !== undefined;
+  }
+
   /** The configuration that an instance for this is made of, if one is to be made; undefined where none is large enough. */
   configurationFor(fit: Fit): Configuration | undefined {
     return this.#suitable(fit)?.configuration;
@@ -143,11 +169,7 @@ export class WarmingPool implements AsyncDisposable {
   /** Ends warm instances until one of this size may be made, where that is enough. */
   makeRoom(memoryMb: number): void {
     const { maker, maxMemoryMb } = this.#options;
-    const warmMb = this.#shelves.reduce(
-      (sum, { warm, configuration }) => sum + warm.length * configuration.memoryMb,
-      0,
-    );
-    if (maker.memoryMb - warmMb + memoryMb <= maxMemoryMb) this.#giveWay(memoryMb, new Map());
+    if (maker.memoryMb - this.warmMb + memoryMb <= maxMemoryMb) this.#giveWay(memoryMb, new Map());
   }
 
   /** Has as many made as are missing; to be called when more may be made than before. */

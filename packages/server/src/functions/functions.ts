@@ -6,7 +6,8 @@ import type {
   UpdateFunctionCodeRequest,
   UpdateFunctionConfigurationRequest,
 } from '@aws-sdk/client-lambda';
-import type { CodeRef } from '@hearth/protocol';
+import { ApiError } from '@hearth/protocol';
+import type { CodeRef, FunctionSpec } from '@hearth/protocol';
 import { Aliases } from './aliases.ts';
 import type { Architecture } from './architecture.ts';
 import { readArchive } from './archive.ts';
@@ -164,6 +165,16 @@ export class Functions extends EventEmitter<FunctionsEvents> implements AsyncDis
       invokedArn: qualifiedArn(entry.record, found.qualifier),
       deferrable: deferralOf(entry.record.tags),
     };
+  }
+
+  /** The version that a name means to its own account, as `resolve` finds it; undefined where there is none. Never throws. */
+  find(caller: Caller, name: string): FunctionSpec | undefined {
+    try {
+      return this.resolve(caller, name).spec;
+    } catch (error) {
+      if (error instanceof ApiError) return undefined;
+      throw error;
+    }
   }
 
   /** See {@link Lifecycle.create}. */

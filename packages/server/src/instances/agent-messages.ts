@@ -76,6 +76,7 @@ const SHAPES: { readonly [Type in FromAgent['type']]: Readonly<Record<string, Ch
   },
   usage: { sandboxes: listOf(fields({ sandbox: word, usedBytes: count, maxBytes: count })) },
   health: { check: count, problems: listOf(text) },
+  preloaded: { request: count, failure: optional(text) },
   'fetch-code': { stream, sha256: word, account: word },
   'want-volumes': { slots: listOf(count), sizeMb: count },
   log: { level: oneOf(LEVELS), message: text },

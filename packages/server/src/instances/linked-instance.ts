@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type FromAgent, RUNTIMES } from '@hearth/protocol';
+import { type FromAgent, type Packages, RUNTIMES } from '@hearth/protocol';
 import { AgentLink } from './agent-link.ts';
 import type { Clock } from './clock.ts';
 import type { CodeSource } from './code-transfer.ts';
@@ -8,6 +8,7 @@ import type { StreamRole } from './connection-desk.ts';
 import { readHello } from './hello.ts';
 import { LogBudget } from './log-budget.ts';
 import { OutputStreams } from './output-streams.ts';
+import { PreloadRequests } from './preload-requests.ts';
 import { ProviderError } from './provider.ts';
 import type { AgentOrder, Freezer, Instance, InstanceListener, InstanceRequest } from './provider.ts';
 import { StreamClaims } from './stream-claims.ts';
@@ -67,6 +68,7 @@ export class LinkedInstance implements Instance {
   readonly #desk: ConnectionDesk;
   readonly #claims: StreamClaims;
   readonly #output: OutputStreams;
+  readonly #preloads: PreloadRequests;
   readonly #open = new Set<Duplex>();
   readonly #logBudget: LogBudget;
   readonly #goneListeners: ((reason: string) => void)[] = [];
@@ -88,6 +90,7 @@ export class LinkedInstance implements Instance {
     this.maxSandboxes = maxSandboxes;
     this.begunAt = options.clock.now();
     this.#options = options;
+    this.#preloads = new PreloadRequests(options.clock);
     this.#logBudget = new LogBudget(options.clock, options.onLog);
     this.#claims = new StreamClaims(options.clock, HOLD_MS);
     this.#desk = new ConnectionDesk(options.clock, HOLD_MS, this.#onMatch);
@@ -116,6 +119,12 @@ export class LinkedInstance implements Instance {
     this.#account = account;
     this.#options.onAssigned?.();
     this.#link?.send({ type: 'assign', account });
+  }
+
+  preload(packages: readonly Packages[]): Promise<void> {
+    const link = this.#link;
+    if (this.#gone !== undefined || link === undefined) return Promise.reject(this.#lostError());
+    return this.#preloads.ask((request) => link.send({ type: 'preload', request, packages }));
   }
 
   send(order: AgentOrder): void {
@@ -179,6 +188,7 @@ export class LinkedInstance implements Instance {
     this.#link?.[Symbol.dispose]();
     this.#desk[Symbol.dispose]();
     this.#claims[Symbol.dispose]();
+    this.#preloads[Symbol.dispose]();
     for (const stream of this.#open) stream.destroy();
     for (const { reject } of this.#checks.values()) reject(this.#lostError());
     this.#checks.clear();
@@ -249,6 +259,8 @@ export class LinkedInstance implements Instance {
         this.#checks.get(message.check)?.resolve(message.problems.slice(0, MOST_PROBLEMS));
         this.#checks.delete(message.check);
         return;
+      case 'preloaded':
+        return this.#preloads.answered(message);
       case 'placed':
       case 'usage':
         return this.#listener?.onReport(message);

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { FromAgent, RuntimeId, ToAgent } from '@hearth/protocol';
+import type { FromAgent, Packages, RuntimeId, ToAgent } from '@hearth/protocol';
 
 /** What makes instances. `local` makes them of Linux namespaces; every provider passes `conformance/`. */
 export interface Provider extends AsyncDisposable {
@@ -35,7 +35,7 @@ export interface InstanceRequest {
 export type AgentReport = Extract<FromAgent, { type: 'placed' | 'lost' | 'usage' }>;
 
 /** What placement asks of an agent. */
-export type AgentOrder = Exclude<ToAgent, { type: 'configure' | 'assign' | 'volumes' | 'check' }>;
+export type AgentOrder = Exclude<ToAgent, { type: 'configure' | 'assign' | 'volumes' | 'check' | 'preload' }>;
 
 /** Who listens to an instance; there is one listener at a time. */
 export interface InstanceListener {
@@ -58,6 +58,11 @@ export interface Instance {
   readonly account: string | undefined;
   /** Gives the instance to an account. Throws a {@link ProviderError} when it belongs to another already. */
   assign(account: string): void;
+  /**
+   * Has its agent fetch and unpack these packages of its account before any sandbox needs them, and keep them in place of those
+   * of the call before. Rejects with a {@link ProviderError} where some can't be had (the others are there), or the instance is lost.
+   */
+  preload(packages: readonly Packages[]): Promise<void>;
   /** Sends a message to the agent; dropped when the instance is gone, which `onGone` tells. */
   send(order: AgentOrder): void;
   listen(listener: InstanceListener): void;

@@ -149,7 +149,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     const { record } = this;
     record.sandbox = sandbox.id;
     record.instance = sandbox.instance.id;
-    record.pool = sandbox.instance.subPool;
+    record.pool = sandbox.instance.holding.subPool;
     record.startPath = startPath;
     record.placedUs = this.#since(now);
     if (startPath === 'warm') {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { BUILT_IN_RUNTIME } from '@hearth/protocol';
 import type { FunctionSpec, InstanceState, RuntimeId, SandboxState } from '@hearth/protocol';
+import type { FindFunction } from '../capacity/bought/ports.ts';
 import { Capacity } from '../capacity/capacity.ts';
 import { declare } from '../capacity/configuration.ts';
 import type { HistoryStore } from '../capacity/history.ts';
@@ -28,6 +29,7 @@ import { Histories } from './history/histories.ts';
 import type { SizingView } from './history/histories.ts';
 import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
+import { PreparedSandboxes } from './prepared-sandboxes.ts';
 import { Router } from './router.ts';
 
 export interface FleetOptions {
@@ -99,6 +101,8 @@ export interface FleetOptions {
   readonly accountConcurrency?: (account: string) => number;
   /** By which deferrable invocations choose their time; the fleet's own history if absent. */
   readonly forecast?: DemandForecast;
+  /** Finds functions that bought capacity is prepared for; none if absent. */
+  readonly findFunction?: FindFunction;
   /** How long invocations under way may take when the fleet stops; 10 s if absent. */
   readonly drainMs?: number;
 }
@@ -182,6 +186,8 @@ export class Fleet implements AsyncDisposable {
   readonly #instanceCpus: number;
   /** By key: how many sandboxes a version keeps and may have; those that may have any number are not in it. */
   readonly #bounds = new Map<string, { readonly min: number; readonly max: number }>();
+  /** What is kept initialised because of what accounts have bought. */
+  readonly #prepared: Provisioned;
   readonly #clock: Clock;
   readonly #drainMs: number;
   #stopped: Promise<void> | undefined;
@@ -195,7 +201,12 @@ export class Fleet implements AsyncDisposable {
     const processors = options.processors ?? availableParallelism();
     const healthCheckMs = options.healthCheckMs ?? 5 * 60_000;
     const sizes = options.warmSizesMb ?? [options.instanceMemoryMb];
+    const overheadMb = options.overheadMb ?? 192;
+    let preparing: PreparedSandboxes | undefined;
     this.#capacity = new Capacity({
+      onPrepared: (wanted) => preparing?.follow(wanted),
+      overheadMb,
+      findFunction: options.findFunction ?? (() => undefined),
       provider,
       clock,
       instanceMemoryMb: options.instanceMemoryMb,
@@ -243,10 +254,10 @@ export class Fleet implements AsyncDisposable {
       shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
-      overheadMb: options.overheadMb ?? 192,
       scaleInBelow: options.scaleInBelow ?? 0.5,
       healthCheckMs,
       load: (sandbox) => loadAhead(sandbox, placement, clock),
+      overheadMb,
     };
     const managers = Array.from(
       { length: options.managers ?? 1 },
@@ -262,13 +273,16 @@ export class Fleet implements AsyncDisposable {
       processors,
       onLog,
     });
-    this.#provisioned = new Provisioned({
+    const kept = {
       clock,
       placement,
-      load: (sandbox) => loadAhead(sandbox, placement, clock, PROVISIONED_INIT_TIMEOUT_MS),
+      load: (sandbox: Sandbox) => loadAhead(sandbox, placement, clock, PROVISIONED_INIT_TIMEOUT_MS),
       processors,
       onLog,
-    });
+    };
+    this.#provisioned = new Provisioned({ ...kept, keptFor: 'provisioned concurrency' });
+    this.#prepared = new Provisioned({ ...kept, keptFor: 'bought capacity', wish: { ownOnly: true } });
+    preparing = new PreparedSandboxes((spec, count) => this.#prepared.keep(spec, count));
     const { pollMs = 0 } = options;
     const histories = this.#histories;
     this.#router = new Router({ clock, placement, records, histories, accountConcurrency, processors, pollMs });
@@ -281,6 +295,11 @@ export class Fleet implements AsyncDisposable {
       expectedMs: (spec) => histories.get(spec)?.expectedMs,
       atOnce: processors,
     });
+  }
+
+  /** The instances that nothing runs on. */
+  get capacity(): Capacity {
+    return this.#capacity;
   }
 
   /** Begins to fill the warming pool; see {@link Capacity.start}. */
@@ -323,6 +342,7 @@ export class Fleet implements AsyncDisposable {
     this.#histories.forget(spec);
     this.provision(spec, 0);
     this.#bounds.delete(spec.key);
+    this.#prepared.keep(spec, 0);
     this.#placement.retire(spec);
   }
 
@@ -389,8 +409,9 @@ export class Fleet implements AsyncDisposable {
       return {
         id: instance.id,
         provider: instance.instance.provider,
-        pool: 'active',
-        subPool: instance.subPool,
+        // What was bought waits in its sub-pool until something has run on it, also where sandboxes were made ahead.
+        pool: instance.holding.isBought && instance.isUnused ? 'warming' : 'active',
+        subPool: instance.holding.subPool,
         account: instance.account,
         memory: {
           total: instance.instance.memoryMb * MB,
@@ -423,7 +444,20 @@ export class Fleet implements AsyncDisposable {
       configuration: configuration.name,
       sandboxes: [],
     }));
-    return { instances: [...active, ...warm], warmingPool: { general: this.#capacity.view() } };
+    const bought = [...this.#capacity.bought.subPools].flatMap(({ id: subPool, ready }) =>
+      ready.map((instance): InstanceView => ({
+        id: instance.id,
+        provider: instance.provider,
+        pool: 'warming',
+        subPool,
+        account: instance.account ?? null,
+        memory: { total: instance.memoryMb * MB, committed: 0, used: 0 },
+        state: 'warm',
+        configuration: null,
+        sandboxes: [],
+      })),
+    );
+    return { instances: [...active, ...bought, ...warm], warmingPool: { general: this.#capacity.view() } };
   }
 
   /** What `GET /_hearth/advice` shows. */
@@ -451,6 +485,7 @@ export class Fleet implements AsyncDisposable {
       instances: [
         { pool: 'general', state: 'warm', count: this.#capacity.warmCount },
         { pool: 'general', state: 'provisioning', count: this.#capacity.booting },
+        ...this.#boughtCounts(),
         ...[...counts].map(([state, count]) => ({ pool: 'active', state, count })),
       ],
     };
@@ -488,8 +523,17 @@ export class Fleet implements AsyncDisposable {
     this.#deferrals[Symbol.dispose]();
     await this.#router.drain(this.#drainMs);
     this.#provisioned[Symbol.dispose]();
+    this.#prepared[Symbol.dispose]();
     await Promise.all([this.#placement[Symbol.asyncDispose](), this.#capacity[Symbol.asyncDispose]()]);
     this.#router[Symbol.dispose]();
+  }
+
+  #boughtCounts(): FleetStats['instances'] {
+    const counts = new Map<string, number>();
+    for (const { purchase, ready } of this.#capacity.bought.subPools) {
+      counts.set(purchase.class, (counts.get(purchase.class) ?? 0) + ready.length);
+    }
+    return [...counts].map(([pool, count]) => ({ pool, state: 'warm', count }));
   }
 
   #date(at: number): string {

@@ -1,6 +1,7 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { Capacity } from '../capacity/capacity.ts';
+import type { Capacity, InstanceNeed, TakenInstance } from '../capacity/capacity.ts';
 import { HealthCheck } from '../capacity/health-check.ts';
+import type { Holding } from '../capacity/holding.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { AgentReport, Instance } from '../instances/provider.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
@@ -37,37 +38,47 @@ export class ActivePool implements AsyncDisposable {
   readonly #options: ActivePoolOptions;
   readonly #empty: DeadlineQueue;
   readonly #health: HealthCheck;
-  readonly #byInstance = new Map<Instance, ManagedInstance>();
+  /** Each as it is managed here now; undefined while it waits in its sub-pool. */
+  readonly #known = new WeakMap<Instance, ManagedInstance | undefined>();
 
   constructor(options: ActivePoolOptions) {
     this.#options = options;
     this.#empty = new DeadlineQueue(options.clock, options.instanceKeepAliveMs, (due) =>
-      this.giveUp(due as ManagedInstance, 'empty for longer than its keep-alive'),
+      this.#expired(due as ManagedInstance),
     );
     this.#health = new HealthCheck({
       clock: options.clock,
       intervalMs: options.healthCheckMs,
-      onUnhealthy: (instance, reason) => options.onIll(this.#byInstance.get(instance)!, reason),
+      onUnhealthy: (instance, reason) => options.onIll(this.#known.get(instance)!, reason),
     });
   }
 
   /**
-   * Step 4 of the ladder: an instance that was warm, now this account's; undefined where there is none. For one that waits since
-   * then, by the clock, an instance that was made meanwhile is step 5.
+   * Step 4 of the ladder: an instance that was ready in a sub-pool of the account; undefined where there is none. For one that waits
+   * since then, by the clock, an instance that was made meanwhile is step 5.
    */
+  fromOwn(spec: FunctionSpec, waitingSince: number | undefined): Rung | undefined {
+    return this.#adoptTaken(this.#options.capacity.bought.take(this.needOf(spec, waitingSince)), spec);
+  }
+
+  /** The same of an instance that was warm and belonged to nobody, now this account's. */
   fromWarmingPool(spec: FunctionSpec, waitingSince: number | undefined): Rung | undefined {
-    const { capacity, overheadMb } = this.#options;
     if (this.#options.isFull(spec)) return undefined;
-    const { account, runtime } = spec;
-    const taken = capacity.take({ account, runtime, memoryMb: spec.memoryMb + overheadMb, waitingSince });
-    if (taken === undefined) return undefined;
-    const { instance, subPool, step, reason } = taken;
-    return { instance: this.#adopt(instance, spec, subPool), step, name: step, reason };
+    return this.#adoptTaken(this.#options.capacity.take(this.needOf(spec, waitingSince)), spec);
+  }
+
+  /** What capacity is told of a request. */
+  needOf(spec: FunctionSpec, waitingSince: number | undefined): InstanceNeed {
+    const { account, runtime, timeoutMs, capacityClass } = spec;
+    const memoryMb = spec.memoryMb + this.#options.overheadMb;
+    const home = homeOf(spec);
+    return { account, home, runtime, memoryMb, timeoutMs, capacityClass: capacityClass?.name, waitingSince };
   }
 
   /** An instance of uncommon size has come; it goes again if nobody uses it. */
   adoptUncommon(instance: Instance, spec: FunctionSpec): void {
-    this.emptied(this.#adopt(instance, spec, 'none'));
+    const home = homeOf(spec);
+    this.emptied(this.#adopt(instance, home, this.#options.capacity.bought.onDemand(spec.account, 'none', home)));
   }
 
   /** No sandbox is left in it. */
@@ -99,6 +110,26 @@ export class ActivePool implements AsyncDisposable {
     if (instance.state === 'draining' && instance.busyMb === 0) this.giveUp(instance, 'all that it executed has ended');
   }
 
+  /** The same of one that capacity wants back; nothing happens if it is not here. */
+  recall(instance: Instance): void {
+    const managed = this.#known.get(instance);
+    if (managed !== undefined) this.drain(managed, 'its capacity is wanted back');
+  }
+
+  /**
+   * Memory is needed for what is guaranteed to somebody: of the instances that are paid for by use one ends, of variable capacity rather than on
+   * demand, idle rather than busy, and of the idle ones the one that was used longest ago. A busy one takes no more work. One at a time.
+   */
+  reclaim(): void {
+    let best: ManagedInstance | undefined;
+    for (const instance of this.instances) {
+      if (instance.holding.isGuaranteed) continue;
+      if (instance.state !== 'active') return;
+      if (best === undefined || yieldsBefore(instance, best)) best = instance;
+    }
+    if (best !== undefined) this.drain(best, 'its memory is needed for what is guaranteed');
+  }
+
   /** Ends it now, with whatever is in it. */
   giveUp(instance: ManagedInstance, reason: string): void {
     if (instance.givenUp) return;
@@ -117,31 +148,62 @@ export class ActivePool implements AsyncDisposable {
     this.#health[Symbol.dispose]();
   }
 
-  #adopt(instance: Instance, spec: FunctionSpec, subPool: string): ManagedInstance {
-    const { account } = spec;
-    const home = homeOf(spec);
+  #adoptTaken(taken: TakenInstance | undefined, spec: FunctionSpec): Rung | undefined {
+    if (taken === undefined) return undefined;
+    const { instance, holding, step, reason } = taken;
+    return { instance: this.#adopt(instance, homeOf(spec), holding), step, name: step, reason };
+  }
+
+  #adopt(instance: Instance, home: string, holding: Holding): ManagedInstance {
     const { index, manager, overheadMb, onReport } = this.#options;
-    instance.assign(account);
-    const managed = new ManagedInstance(instance, account, home, subPool, manager, overheadMb, index.roomOf(home));
+    instance.assign(holding.account);
+    const room = index.roomOf(home, holding);
+    const managed = new ManagedInstance(instance, home, holding, manager, overheadMb, room);
     this.instances.add(managed);
-    this.#byInstance.set(instance, managed);
     this.#health.add(instance);
     index.add(managed);
     instance.listen({
       onReport: (report) => onReport(managed, report),
       onStdio: (connection, bytes) => managed.connections.get(connection)?.onOutput(bytes),
     });
-    instance.onGone((reason) => this.#onGone(managed, reason));
+    // One that comes back from its sub-pool has been here before.
+    if (!this.#known.has(instance)) {
+      instance.onGone((reason) => {
+        const current = this.#known.get(instance);
+        if (current !== undefined) this.#onGone(current, reason);
+      });
+    }
+    this.#known.set(instance, managed);
     return managed;
+  }
+
+  /** It has been empty for longer than its keep-alive: what was bought waits again for its account, the others end. */
+  #expired(managed: ManagedInstance): void {
+    if (managed.holding.isBought && this.#options.capacity.bought.giveBack(managed.instance)) {
+      managed.end();
+      this.instances.delete(managed);
+      this.#options.index.remove(managed);
+      this.#known.set(managed.instance, undefined);
+      this.#health.remove(managed.instance);
+      return;
+    }
+    this.giveUp(managed, 'empty for longer than its keep-alive');
   }
 
   #onGone(instance: ManagedInstance, reason: string): void {
     instance.end();
     instance.queue?.remove(instance);
     this.instances.delete(instance);
-    this.#byInstance.delete(instance.instance);
     this.#health.remove(instance.instance);
     this.#options.index.remove(instance);
     for (const sandbox of instance.sandboxes.values()) this.#options.onSandboxGone(sandbox, reason);
   }
+}
+
+function yieldsBefore(one: ManagedInstance, other: ManagedInstance): boolean {
+  const rank = ({ holding, busyMb, kept }: ManagedInstance): number =>
+    (holding.class === 'variable' ? 0 : 4) + (kept > 0 ? 2 : 0) + (busyMb > 0 ? 1 : 0);
+  const difference = rank(one) - rank(other);
+  if (difference !== 0) return difference < 0;
+  return one.busyMb > 0 ? one.busyMb < other.busyMb : one.lastUsedAt < other.lastUsedAt;
 }

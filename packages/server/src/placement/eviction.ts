@@ -28,7 +28,7 @@ export function roomByEviction(
   for (const instance of own) {
     if (instance.givenUp) return NOTHING;
     // What it executes may take long, and nothing new comes to it.
-    if (instance.state !== 'active') continue;
+    if (instance.state !== 'active' || !instance.holding.open) continue;
     const victims = victimsOn(instance, spec.memoryMb);
     if (victims === undefined) continue;
     if (victims.length === 0) return NOTHING;
@@ -39,10 +39,19 @@ export function roomByEviction(
   for (const instance of all) {
     // One is on its way out already: its memory will do.
     if (instance.givenUp) return NOTHING;
-    if (instance.busyMb > 0 || instance.kept > 0) continue;
+    if (instance.busyMb > 0 || instance.kept > 0 || instance.holding.isGuaranteed) continue;
     if (oldest === undefined || instance.lastUsedAt < oldest.lastUsedAt) oldest = instance;
   }
   return oldest === undefined ? NOTHING : { sandboxes: [], instance: oldest };
+}
+
+/** Whether ending idle sandboxes on these instances would make room. */
+export function canEvict({ memoryMb }: FunctionSpec, instances: Iterable<ManagedInstance>): boolean {
+  for (const instance of instances) {
+    if (instance.state === 'active' && instance.holding.open && victimsOn(instance, memoryMb) !== undefined)
+      return true;
+  }
+  return false;
 }
 
 /** Idle sandboxes that have to end for so much room; none where it is coming anyway; undefined where it can't be had. */

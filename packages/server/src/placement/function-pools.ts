@@ -8,8 +8,8 @@ import type { LineOptions } from './line.ts';
 /** The function versions that have a sandbox, or of which somebody waits for one. */
 export class FunctionPools implements Disposable {
   readonly #pools = new Map<string, FunctionPool>();
-  /** By the key of a version: the pools of its tenants. */
-  readonly #tenants = new Map<string, Set<FunctionPool>>();
+  /** By the key of a version: the pools of its tenants, and of requests for it that ask for a class of capacity. */
+  readonly #variants = new Map<string, Set<FunctionPool>>();
   readonly #accounts = new Map<string, AccountUse>();
   readonly #lineOptions: LineOptions;
   readonly #policy: KeepAlivePolicy;
@@ -32,20 +32,22 @@ export class FunctionPools implements Disposable {
       this.#accounts.set(spec.account, use);
       pool = new FunctionPool(spec, use, this.#lineOptions, this.#policy.of(versionOf(spec)));
       this.#pools.set(spec.key, pool);
-      if (spec.tenant !== undefined) this.#addTenant(pool, spec.tenant.of);
+      const version = variantOf(spec);
+      if (version !== undefined) this.#addVariant(pool, version);
     }
     return pool;
   }
 
   forgetIfEmpty(pool: FunctionPool): void {
-    const { key, account, tenant } = pool.spec;
+    const { key, account } = pool.spec;
     if (!pool.empty || this.#pools.get(key) !== pool) return;
     this.#pools.delete(key);
     if (--pool.account.pools === 0) this.#accounts.delete(account);
-    if (tenant === undefined) return;
-    const tenants = this.#tenants.get(tenant.of);
-    tenants?.delete(pool);
-    if (tenants?.size === 0) this.#tenants.delete(tenant.of);
+    const version = variantOf(pool.spec);
+    if (version === undefined) return;
+    const variants = this.#variants.get(version);
+    variants?.delete(pool);
+    if (variants?.size === 0) this.#variants.delete(version);
   }
 
   /** What an account has here. */
@@ -53,20 +55,25 @@ export class FunctionPools implements Disposable {
     return this.#accounts.get(account) ?? { leases: 0, pools: 0 };
   }
 
-  /** All that are of this version: its own, and those of its tenants. */
+  /** All that are of this version: its own, and those of its variants. */
   allOf(spec: FunctionSpec): FunctionPool[] {
     const own = this.get(spec);
-    return [...(own === undefined ? [] : [own]), ...(this.#tenants.get(spec.key) ?? [])];
+    return [...(own === undefined ? [] : [own]), ...(this.#variants.get(spec.key) ?? [])];
   }
 
-  #addTenant(pool: FunctionPool, version: string): void {
-    const tenants = this.#tenants.get(version);
-    if (tenants === undefined) this.#tenants.set(version, new Set([pool]));
-    else tenants.add(pool);
+  #addVariant(pool: FunctionPool, version: string): void {
+    const variants = this.#variants.get(version);
+    if (variants === undefined) this.#variants.set(version, new Set([pool]));
+    else variants.add(pool);
   }
 
   /** Nobody stands in any line afterwards. */
   [Symbol.dispose](): void {
     for (const { line } of this.#pools.values()) line[Symbol.dispose]();
   }
+}
+
+/** The key of the version that this is a variant of; undefined where it is the version itself. */
+function variantOf({ tenant, capacityClass }: FunctionSpec): string | undefined {
+  return tenant?.of ?? capacityClass?.of;
 }

@@ -4,6 +4,7 @@ import type { Capacity } from '../capacity/capacity.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { ActivePool } from './active-pool.ts';
 import type { FunctionPools } from './function-pools.ts';
+import { canEvict } from './eviction.ts';
 import { forOneWhoWaited } from './instance-index.ts';
 import type { IdleKeeper } from './idle-keeper.ts';
 import type { InstanceIndex, Rung } from './instance-index.ts';
@@ -65,9 +66,11 @@ export class Ladder {
       return request.reject(new Error(`no other instance has room for ${request.spec.functionName}`));
     }
     const now = this.#options.clock.now();
-    // Whoever has waited has its place.
-    if (request.waitingSince === undefined && this.#options.waiting.isHopeless) return this.#shed(request);
-    request.trail?.missed('wait', 'waits until there is room', now);
+    const { shortage } = request;
+    // Whoever has waited has its place, and so has who waits for what his account has bought.
+    const queues = request.waitingSince === undefined && shortage === undefined;
+    if (queues && this.#options.waiting.isHopeless) return this.#shed(request);
+    request.trail?.missed('wait', shortage?.reason ?? 'waits until there is room', now);
     request.waitingSince ??= now;
     this.#options.waiting.enter(request);
     this.#options.roomMaker.makeRoom();
@@ -75,7 +78,7 @@ export class Ladder {
 
   /** Steps 1 to 4; false where there is no room now. */
   attempt(request: PlacementRequest): boolean {
-    const { leases, index, active, starter } = this.#options;
+    const { leases, starter } = this.#options;
     const idle = request.wantsNew ? undefined : leases.wake(request.pool);
     const { spec, wish, trail, waitingSince } = request;
     if (idle !== undefined) {
@@ -90,18 +93,49 @@ export class Ladder {
       }
       return false;
     }
-    let rung = index.find(spec, wish.beside);
+    let rung = this.#options.index.find(spec, wish.beside);
     // Of one that waits only the look that ends it is told, after the first.
     if (trail !== undefined && waitingSince === undefined) this.#tellMisses(request, trail, rung);
-    if (rung === undefined && wish.onActive !== true) rung = active.fromWarmingPool(spec, waitingSince);
-    if (rung === undefined) {
-      if (waitingSince === undefined) trail?.missed('warming', 'no warm instance is ready', this.#options.clock.now());
-      return false;
-    }
+    rung ??= this.#beyondOwn(request);
+    if (rung === undefined) return this.#isRefused(request);
     if (waitingSince !== undefined) rung = forOneWhoWaited(rung, waitingSince);
     trail?.took(rung.name, rung.reason, this.#options.clock.now());
     if (!request.wantsNew) this.#options.idle.missed(request.pool);
     starter.start(request, rung);
+    return true;
+  }
+
+  /** What the account has bought and does not use yet; where it is short of that, what its policy lets it have beside. */
+  #beyondOwn(request: PlacementRequest): Rung | undefined {
+    const { index, active, capacity, clock } = this.#options;
+    const { spec, wish, trail, waitingSince } = request;
+    const mayTake = wish.onActive !== true;
+    request.shortage = undefined;
+    const own = mayTake ? active.fromOwn(spec, waitingSince) : undefined;
+    if (own !== undefined) return own;
+    const shortage = capacity.bought.shortage(active.needOf(spec, waitingSince));
+    if (shortage !== undefined) {
+      if (waitingSince === undefined) trail?.missed('bought', shortage.reason, clock.now());
+      if (shortage.kind !== 'overflow' || wish.ownOnly === true) {
+        request.shortage = shortage;
+        return undefined;
+      }
+    }
+    const second = shortage === undefined ? undefined : index.find(spec, undefined, true);
+    const rung = second ?? (mayTake ? active.fromWarmingPool(spec, waitingSince) : undefined);
+    if (rung === undefined && waitingSince === undefined && mayTake) {
+      trail?.missed('warming', 'no warm instance is ready', clock.now());
+    }
+    return rung && shortage ? { ...rung, reason: `${shortage.reason}: ${rung.reason}` } : rung;
+  }
+
+  /** Tells a request at once that its account's policy denies it more than was bought, unless what is idle there can make room. */
+  #isRefused(request: PlacementRequest): boolean {
+    const { spec, shortage } = request;
+    if (shortage?.kind !== 'refuse') return false;
+    if (canEvict(spec, this.#options.index.boughtFor(spec))) return false;
+    this.#options.waiting.leave(request);
+    this.refuse(request);
     return true;
   }
 
@@ -119,6 +153,14 @@ export class Ladder {
   refuse(request: PlacementRequest): void {
     this.throttled++;
     this.#options.pools.forgetIfEmpty(request.pool);
+    const { shortage } = request;
+    if (shortage !== undefined) {
+      const waited = shortage.kind === 'wait' ? ` It waited for ${shortage.waitMs / 1000} s.` : '';
+      const message = `Rate Exceeded. ${sentence(shortage.reason)}${waited}`;
+      const reason = 'ConcurrentInvocationLimitExceeded';
+      request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
+      return;
+    }
     const { lastError } = this.#options.capacity;
     if (lastError !== undefined) {
       request.reject(
@@ -163,6 +205,10 @@ export class Ladder {
       request.reject(stopping());
     }
   }
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 export function stopping(): ApiError {

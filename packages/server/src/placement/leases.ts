@@ -36,7 +36,7 @@ export class Leases {
     let sandbox = pool?.top;
     for (let probe = 0; sandbox !== undefined && probe < WAKE_PROBES; probe++) {
       const next: Sandbox | undefined = sandbox.below;
-      if (this.#idle.wake(sandbox)) {
+      if (sandbox.instance.holding.open && this.#idle.wake(sandbox)) {
         pool!.take(sandbox);
         sandbox.become('executing');
         sandbox.grant();
@@ -55,6 +55,7 @@ export class Leases {
     if (sandbox.state !== 'executing') return;
     sandbox.lastUsedAt = now;
     sandbox.instance.lastUsedAt = now;
+    sandbox.instance.holding.used(sandbox.spec.memoryMb, now - sandbox.leasedAt);
     const { pool } = sandbox;
     // The first in a sandbox compiles what the others find compiled: it says little of them.
     if (sandbox.hasServed) pool.observe(now - sandbox.leasedAt, now, sandbox.computed);
@@ -97,6 +98,9 @@ export class Leases {
     sandbox.become('idle');
     pool.push(sandbox);
     this.#idle.rest(sandbox, now);
+    // As many ran as may: one more may begin now, whatever it is.
+    const { holding } = sandbox.instance;
+    if (holding.running + 1 === holding.limit) this.#waiting.retry();
   }
 
   /** Whether a request of another function has waited for so long that this one has to make room for it. */

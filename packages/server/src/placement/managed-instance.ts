@@ -1,5 +1,6 @@
 import type { InstanceState } from '@hearth/protocol';
 import type { Instance } from '../instances/provider.ts';
+import type { Holding } from '../capacity/holding.ts';
 import { Deadline } from './deadline-queue.ts';
 import type { RoomIndex, Roomy } from './room-index.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -16,8 +17,8 @@ export class ManagedInstance extends Deadline implements Roomy {
   readonly account: string;
   /** See {@link homeOf}. */
   readonly home: string;
-  /** The sub-pool it came from. */
-  readonly subPool: string;
+  /** What it has in common with the others that its account has out of the same sub-pool. */
+  readonly holding: Holding;
   /** The number of the manager whose it is, for good. */
   readonly manager: number;
   /** What sandboxes may commit: its memory without the agent's and the zygote's share. */
@@ -47,18 +48,17 @@ export class ManagedInstance extends Deadline implements Roomy {
 
   constructor(
     instance: Instance,
-    account: string,
     home: string,
-    subPool: string,
+    holding: Holding,
     manager: number,
     overheadMb: number,
     index: RoomIndex<ManagedInstance>,
   ) {
     super();
     this.instance = instance;
-    this.account = account;
+    this.account = holding.account;
     this.home = home;
-    this.subPool = subPool;
+    this.holding = holding;
     this.manager = manager;
     this.capacityMb = instance.memoryMb - overheadMb;
     this.#index = index;
@@ -81,6 +81,13 @@ export class ManagedInstance extends Deadline implements Roomy {
   get roomMb(): number {
     if (this.#state !== 'active' || this.#shut || this.sandboxes.size >= this.instance.maxSandboxes) return 0;
     return this.capacityMb - this.#committedMb;
+  }
+
+  /** Whether nothing was ever asked of what is in it. */
+  get isUnused(): boolean {
+    if (this.lastUsedAt !== 0) return false;
+    for (const { state, keeper } of this.sandboxes.values()) if (state !== 'idle' && keeper === undefined) return false;
+    return true;
   }
 
   /** Whether a sandbox that is here already may commit this much more. */

@@ -1,4 +1,5 @@
 import type { FunctionSpec } from '@hearth/protocol';
+import type { Shortage } from '../capacity/bought/bought-capacity.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { Keeper } from './keeper.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -16,6 +17,8 @@ export interface PlacementWish {
   readonly anew?: true;
   /** A new sandbox, not an idle one, nor one that another request has done with: whoever has it kept from its beginning. */
   readonly keeper?: Keeper;
+  /** Only on what the account has bought. */
+  readonly ownOnly?: true;
 }
 
 const NO_WISH: PlacementWish = {};
@@ -34,6 +37,10 @@ export class PlacementRequest extends Deadline {
   limited = false;
   /** Where it is written down what was tried for it; undefined where nobody will ask. */
   readonly trail: Trail | undefined;
+  /** Of what its account has bought, why there is none for it; undefined where it may have what there is on demand. */
+  shortage: Shortage | undefined;
+  /** Whether it waits for what its account has bought. */
+  waitsForOwn = false;
   /** Clock's time at which it began to wait for room; undefined where it never had to. */
   waitingSince: number | undefined;
 

@@ -23,6 +23,9 @@ export interface ProvisionedOptions {
   readonly placement: KeptPlacement;
   /** Has a new sandbox load its function. Rejects with a {@link RolloutError} where the function itself is at fault; it has ended then. */
   readonly load: (sandbox: Sandbox) => Promise<void>;
+  /** On whose behalf. */
+  readonly keptFor: Keeper['name'];
+  readonly wish?: PlacementWish;
   /** Of the machine: as many load at a time. */
   readonly processors: number;
   readonly onLog: ServerLog;
@@ -101,7 +104,7 @@ class KeptVersion implements Keeper, Disposable {
   constructor(spec: FunctionSpec, options: ProvisionedOptions, loads: Permits) {
     this.#spec = spec;
     const isMinimum = spec.capacityProvider !== undefined;
-    this.name = isMinimum ? 'least number of its version' : 'provisioned concurrency';
+    this.name = isMinimum ? 'least number of its version' : options.keptFor;
     this.initializationType = isMinimum ? 'lambda-managed-instances' : 'provisioned-concurrency';
     this.#options = options;
     this.#loads = loads;
@@ -163,7 +166,7 @@ class KeptVersion implements Keeper, Disposable {
   async #make(): Promise<void> {
     let sandbox: Sandbox | undefined;
     try {
-      const placed = await this.#options.placement.place(this.#spec, { keeper: this });
+      const placed = await this.#options.placement.place(this.#spec, { ...this.#options.wish, keeper: this });
       sandbox = placed;
       this.#loading.add(placed);
       await this.#loads.run(() => this.#load(placed));

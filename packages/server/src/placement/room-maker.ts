@@ -45,9 +45,9 @@ export class RoomMaker {
     const { capacity, overheadMb, waiting } = this.#options;
     /** What waits, MB of each home by the configuration that suits it. */
     const waitingMb = new Map<Configuration, Map<string, number>>();
-    for (const { spec, limited } of waiting.requests) {
-      // Another instance would be of no use to it.
-      if (limited || this.#options.isFull(spec)) continue;
+    for (const { spec, limited, shortage } of waiting.requests) {
+      // Another instance would be of no use to it, or it may not have one.
+      if (limited || shortage !== undefined || this.#options.isFull(spec)) continue;
       const { runtime, memoryMb } = spec;
       const home = homeOf(spec);
       const configuration = capacity.configurationFor({ runtime, memoryMb: memoryMb + overheadMb });
@@ -65,17 +65,29 @@ export class RoomMaker {
       wanted.set(configuration, count);
     }
     capacity.want(wanted);
+    this.#evictOwn();
     if (capacity.booting > 0) return;
     if (capacity.lastError === undefined) this.#evict();
     else this.#refuseHopeless();
+  }
+
+  /** Who may have nothing but what his account has bought gets room where that is idle. */
+  #evictOwn(): void {
+    const { index, waiting, onEvicted } = this.#options;
+    const seen = new Set<string>();
+    for (const { spec, shortage } of waiting.requests) {
+      if (shortage === undefined || seen.has(spec.account)) continue;
+      seen.add(spec.account);
+      for (const sandbox of roomByEviction(spec, index.boughtFor(spec), []).sandboxes) onEvicted(sandbox);
+    }
   }
 
   /** One round for each home: each needs room on instances of its own. */
   #evict(): void {
     const { index, instances, waiting, onEvicted, onGivenUp } = this.#options;
     const seen = new Set<string>();
-    for (const { spec, limited } of waiting.requests) {
-      if (limited) continue;
+    for (const { spec, limited, shortage } of waiting.requests) {
+      if (limited || shortage !== undefined) continue;
       const home = homeOf(spec);
       if (seen.has(home)) continue;
       seen.add(home);
@@ -90,6 +102,7 @@ export class RoomMaker {
   #refuseHopeless(): void {
     const { index, waiting, onHopeless } = this.#options;
     for (const request of waiting.requests) {
+      if (request.shortage !== undefined) continue;
       if (!index.instancesOf(homeOf(request.spec))[Symbol.iterator]().next().done) continue;
       waiting.leave(request);
       onHopeless(request);

@@ -183,6 +183,7 @@ export class Sandbox extends Deadline implements Resting {
     pool.coming++;
     pool.account.leases++;
     instance.busyMb += spec.memoryMb;
+    instance.holding.running++;
   }
 
   get state(): SandboxState {
@@ -219,6 +220,7 @@ export class Sandbox extends Deadline implements Resting {
   #count(by: 1 | -1): void {
     this.pool.account.leases += by;
     this.instance.busyMb += by * this.spec.memoryMb;
+    this.instance.holding.running += by;
   }
 
   /** What its processes wrote to descriptors 1 and 2. `bytes` is valid until the call returns. */

@@ -23,7 +23,8 @@ export function surplus(
   let least: ManagedInstance | undefined;
   let leastMb = Infinity;
   for (const instance of instances) {
-    if (instance.state !== 'active') continue;
+    // What is guaranteed is held whether it is used or not.
+    if (instance.state !== 'active' || instance.holding.isGuaranteed) continue;
     const recent = recentMb(instance, now);
     usedMb += recent;
     capacityMb += instance.capacityMb;

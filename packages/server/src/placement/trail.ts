@@ -1,8 +1,19 @@
 /**
- * The steps of the ladder, in their order, and what may come between: `line` is a moment's wait for a busy sandbox, `runtime` a language
+ * The steps of the ladder, in their order, and what may come between: `line` is a moment's wait for a busy sandbox, `bought` what the account has
+ * bought and its policy for when that is used up, `runtime` a language
  * runtime that is being fetched, `wait` a wait for room, `again` a sandbox that came to nothing.
  */
-export type LadderStepName = 'idle' | 'line' | 'runtime' | 'code' | 'room' | 'warming' | 'boot' | 'wait' | 'again';
+export type LadderStepName =
+  | 'idle'
+  | 'line'
+  | 'runtime'
+  | 'code'
+  | 'room'
+  | 'bought'
+  | 'warming'
+  | 'boot'
+  | 'wait'
+  | 'again';
 
 /** One step of the ladder that was tried. */
 export interface LadderStep {

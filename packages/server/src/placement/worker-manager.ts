@@ -96,6 +96,7 @@ export class WorkerManager implements AsyncDisposable {
   readonly #ladder: Ladder;
   readonly #endings: Endings;
   readonly #capacityChanges: Disposable;
+  readonly #claims: Disposable;
   readonly #scaleIn: ScaleIn;
   readonly #ahead: AheadMaker;
   readonly #replacements: Replacements;
@@ -200,6 +201,7 @@ export class WorkerManager implements AsyncDisposable {
       onSurplus: (instance, reason) => this.#active.drain(instance, reason),
     });
     this.#capacityChanges = capacity.onChange(() => this.#waiting.retry());
+    this.#claims = capacity.bought.serve(this.#active);
   }
 
   get instances(): Iterable<ManagedInstance> {
@@ -313,7 +315,9 @@ export class WorkerManager implements AsyncDisposable {
 
   /** The invocation is given up, and the sandbox with it, if this is still the lease that it has. `reason` in words. */
   abandon(sandbox: Sandbox, lease: number, reason: string): void {
-    if (sandbox.lease === lease) this.destroy(sandbox, reason);
+    if (sandbox.lease !== lease) return;
+    sandbox.instance.holding.used(sandbox.spec.memoryMb, this.#options.clock.now() - sandbox.leasedAt);
+    this.destroy(sandbox, reason);
   }
 
   /** A sandbox that is executing and has nothing to do is there for whoever waits, or for later. `now` by the clock. */
@@ -366,7 +370,7 @@ export class WorkerManager implements AsyncDisposable {
     this.#ladder.close();
     this.#pools[Symbol.dispose]();
     await this.#active[Symbol.asyncDispose]();
-    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#capacityChanges])
+    for (const owner of [this.#idle, this.#starter, this.#waiting, this.#endings, this.#capacityChanges, this.#claims])
       owner[Symbol.dispose]();
   }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from '@hearth/protocol';
 import type { FunctionSpec } from '@hearth/protocol';
 import type { Admission, Identity } from '../../auth/identity.ts';
+import { onCapacity } from '../../functions/capacity-class.ts';
 import { forTenant } from '../../functions/tenancy.ts';
 import type { Choice } from '../../functions/updates/update.ts';
 import type { Invocation } from '../../invoke/invocation.ts';
@@ -43,12 +44,18 @@ export function readEvent(
   );
 }
 
-/** The choice for the tenant whom a request names. @throws ApiError as {@link forTenant} does. */
-export function choiceForTenant(choice: Choice, headers: IncomingHttpHeaders): Choice {
+/**
+ * The choice for the tenant and the class of capacity that a request names.
+ *
+ * @throws ApiError as {@link forTenant} and {@link onCapacity} do.
+ */
+export function choiceFor(choice: Choice, headers: IncomingHttpHeaders): Choice {
   const tenant = headers['x-amz-tenant-id'] as string | undefined;
-  if (tenant === undefined && choice.spec.tenancy === undefined) return choice;
+  const capacityClass = headers['x-hearth-capacity-class'] as string | undefined;
+  if (tenant === undefined && capacityClass === undefined && choice.spec.tenancy === undefined) return choice;
   const { reason, report } = choice;
-  return { reason, report, spec: forTenant(choice.spec, tenant) };
+  const spec = forTenant(choice.spec, tenant);
+  return { reason, report, spec: capacityClass === undefined ? spec : onCapacity(spec, capacityClass) };
 }
 
 /** @throws ApiError InvalidRequestContentException for a client context that is none. */

@@ -20,7 +20,7 @@ import type { FailureLog, Invoker } from '../ports.ts';
 import { encodeEvent, EVENT_STREAM } from '../protocols/event-stream.ts';
 import { LAMBDA } from './definition.ts';
 import { refuseDeferral } from './deferral-request.ts';
-import { choiceForTenant, describeInvocation, readEvent, wantsTail } from './invocation-request.ts';
+import { choiceFor, describeInvocation, readEvent, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 
 type EventType = InvokeWithResponseStreamResponseEvent extends infer Event
@@ -84,7 +84,7 @@ export class InvokeWithResponseStreamOperation {
     refuseDeferral(headers, 'InvokeWithResponseStream');
     // Only now, when the whole request is here: what is resolved is what runs.
     const target = this.#targets.get(identity, request.url!);
-    const choice = choiceForTenant(chosenVersion(target, headers, this.#random), headers);
+    const choice = choiceFor(chosenVersion(target, headers, this.#random), headers);
     const tail = wantsTail(logType, identity, choice.spec);
     if (type === 'DryRun') {
       const version = ['x-amz-executed-version', choice.spec.version];

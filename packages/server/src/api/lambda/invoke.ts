@@ -7,7 +7,7 @@ import { chosenVersion } from '../chosen-version.ts';
 import { giveUpUnread, send, sendError } from '../answers.ts';
 import type { FailureLog, Invoker } from '../ports.ts';
 import { readDeferral, speaksOfDeferral } from './deferral-request.ts';
-import { choiceForTenant, describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
+import { choiceFor, describeInvocation, readEvent, unavailable, wantsTail } from './invocation-request.ts';
 import type { InvokeTargets } from './targets.ts';
 import { LAMBDA } from './definition.ts';
 
@@ -68,7 +68,7 @@ export class InvokeOperation {
       if (headers['x-amz-durable-execution-name'] !== undefined) throw unavailable('Invoke of a durable execution');
       // Only now, when the whole request is here: what is resolved is what runs.
       const target = this.#targets.get(identity, request.url!);
-      const choice = choiceForTenant(chosenVersion(target, headers, this.#random), headers);
+      const choice = choiceFor(chosenVersion(target, headers, this.#random), headers);
       const tail = wantsTail(logType, identity, choice.spec);
       if (type === 'DryRun') {
         send(response, requestId, {
@@ -108,7 +108,7 @@ export class InvokeOperation {
     response.once('close', () => gone.abort());
     const resolveAgain = (): Invocation => {
       const target = this.#targets.get(identity, request.url!);
-      const choice = choiceForTenant(chosenVersion(target, request.headers, this.#random), request.headers);
+      const choice = choiceFor(chosenVersion(target, request.headers, this.#random), request.headers);
       return describeInvocation(request.headers, choice, target.invokedArn, requestId, payload, tail);
     };
     this.#invoker

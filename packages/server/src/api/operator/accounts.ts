@@ -4,15 +4,11 @@ import type { KeyRecord } from '../../auth/accounts/account.ts';
 import type { Accounts } from '../../auth/accounts/accounts.ts';
 import type { Functions } from '../../functions/functions.ts';
 import { sendJson } from '../answers.ts';
-import { BodyReader } from '../body.ts';
+import { readJson } from './json-body.ts';
 
 /** What these endpoints begin with. */
 export const ACCOUNTS_PATH = '/_hearth/accounts';
 
-/** Bytes of a body. */
-const MAX_BODY = 64 * 1024;
-/** None of them is long enough to be counted. */
-const bodies = new BodyReader(0);
 const LONGEST_NAME = 128;
 const MAX_CONCURRENCY = 1_000_000;
 
@@ -40,23 +36,23 @@ export class AccountEndpoints {
   /** @throws ApiError */
   async handle(request: IncomingMessage, response: ServerResponse, path: string, requestId: string): Promise<void> {
     const [id, collection, key, ...rest] = path.slice(ACCOUNTS_PATH.length + 1).split('/');
-    const text = await readText(request);
+    const body = await readJson(request);
     if (rest.length > 0 || (collection !== undefined && collection !== 'keys')) throw unknown(request, path);
     const [status, answer] =
       id === undefined || id === ''
-        ? await this.#all(request, path, text)
+        ? await this.#all(request, path, body)
         : collection === undefined
-          ? await this.#one(request, path, id, text)
-          : await this.#keys(request, path, id, key, text);
+          ? await this.#one(request, path, id, body)
+          : await this.#keys(request, path, id, key, body);
     sendJson(response, requestId, status, JSON.stringify(answer));
   }
 
-  async #all(request: IncomingMessage, path: string, text: string): Promise<[number, unknown]> {
+  async #all(request: IncomingMessage, path: string, body: Record<string, unknown>): Promise<[number, unknown]> {
     switch (request.method) {
       case 'GET':
         return [200, { accounts: this.#accounts.list() }];
       case 'POST': {
-        const { id, ...change } = readObject(text);
+        const { id, ...change } = body;
         if (id !== undefined && !(typeof id === 'string' && /^\d{12}$/.test(id))) throw invalid('id is 12 digits.');
         const { name = '', limits } = readChange(change);
         return [201, await this.#accounts.create(name, toLimits(limits), id)];
@@ -66,12 +62,17 @@ export class AccountEndpoints {
     }
   }
 
-  async #one(request: IncomingMessage, path: string, id: string, text: string): Promise<[number, unknown]> {
+  async #one(
+    request: IncomingMessage,
+    path: string,
+    id: string,
+    body: Record<string, unknown>,
+  ): Promise<[number, unknown]> {
     switch (request.method) {
       case 'GET':
         return [200, this.#accounts.get(id)];
       case 'PATCH':
-        return [200, await this.#accounts.update(id, readChange(readObject(text)))];
+        return [200, await this.#accounts.update(id, readChange(body))];
       case 'DELETE':
         this.#accounts.get(id);
         if (this.#functions.hasAny(id)) {
@@ -92,13 +93,13 @@ export class AccountEndpoints {
     path: string,
     id: string,
     key: string | undefined,
-    text: string,
+    body: Record<string, unknown>,
   ): Promise<[number, unknown]> {
     switch (`${request.method} ${key === undefined ? 'all' : 'one'}`) {
       case 'POST all':
         return [201, withSecret(await this.#accounts.createKey(id))];
       case 'PATCH one': {
-        const { status } = readObject(text);
+        const { status } = body;
         if (status !== 'Active' && status !== 'Inactive') throw invalid('status is Active or Inactive.');
         return [200, await this.#accounts.setKeyStatus(id, key!, status)];
       }
@@ -140,30 +141,6 @@ function readChange(value: Record<string, unknown>): Change {
 function toLimits(limits: Change['limits']): { concurrency?: number } {
   const concurrency = limits?.concurrency;
   return concurrency === undefined || concurrency === null ? {} : { concurrency };
-}
-
-function readObject(text: string): Record<string, unknown> {
-  if (text === '') return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ApiError('InvalidParameterValueException', 'The body is not JSON.', { cause });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('The body is no JSON object.');
-  return value as Record<string, unknown>;
-}
-
-function readText(request: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    bodies.read(
-      request,
-      MAX_BODY,
-      (body) => resolve(body.toString()),
-      (error) =>
-        reject(error ?? new ApiError('RequestEntityTooLargeException', `The body is longer than ${MAX_BODY} bytes.`)),
-    );
-  });
 }
 
 function invalid(message: string): ApiError {

@@ -13,6 +13,7 @@ import { CODE_PATH } from '../lambda/code-link.ts';
 import type { CodeLinks } from '../lambda/code-link.ts';
 import type { LogLine, OperatorPorts } from '../ports.ts';
 import { AccountEndpoints, ACCOUNTS_PATH } from './accounts.ts';
+import { CAPACITY_PATH, CapacityEndpoints } from './capacity.ts';
 
 /** What all of the operator's endpoints begin with. */
 export const OPERATOR_PATH = '/_hearth/';
@@ -28,9 +29,17 @@ export class OperatorEndpoints {
   readonly #links: CodeLinks;
   readonly #authenticator: Authenticator;
   readonly #accounts: AccountEndpoints;
+  readonly #capacity: CapacityEndpoints;
 
-  constructor(ports: OperatorPorts, functions: Functions, links: CodeLinks, authenticator: Authenticator) {
+  constructor(
+    ports: OperatorPorts,
+    functions: Functions,
+    links: CodeLinks,
+    authenticator: Authenticator,
+    now: () => number,
+  ) {
     this.#ports = ports;
+    this.#capacity = new CapacityEndpoints(ports.capacity, now);
     this.#authenticator = authenticator;
     this.#accounts = new AccountEndpoints(ports.accounts, functions);
     this.#functions = functions;
@@ -58,6 +67,10 @@ export class OperatorEndpoints {
       }
       if (path !== REKEY_PATH) return this.#accounts.handle(request, response, path, requestId);
       if (method === 'POST') return this.#rekey(response, requestId);
+    }
+    if (path === CAPACITY_PATH || path.startsWith(`${CAPACITY_PATH}/`)) {
+      const caller = (account?: string): Caller => this.#owner(request, url.searchParams, account);
+      return this.#capacity.handle(request, response, url, caller, requestId);
     }
     const wanted = method === 'POST' && path.startsWith(RUNTIME) ? path.slice(RUNTIME.length) : undefined;
     if (wanted !== undefined) return this.#fetchRuntime(wanted, response, requestId);
@@ -126,6 +139,14 @@ export class OperatorEndpoints {
     const [only, ...others] = this.#ports.accounts.list();
     if (only !== undefined && others.length === 0) return { account: only.id, region };
     throw new ApiError('InvalidParameterValueException', 'Give account=ID: there is more than one account, or none.');
+  }
+
+  /** The same where the request's body may name the account. */
+  #owner(request: IncomingMessage, query: URLSearchParams, account: string | undefined): Caller {
+    if (account === undefined) return this.#caller(request, query);
+    // Where signatures are checked, an account that isn't there will never use what is bought for it.
+    if (this.#ports.token !== undefined) this.#ports.accounts.get(account);
+    return { account, region: query.get('region') ?? DEFAULT_REGION };
   }
 
   async #code(path: string, query: URLSearchParams, response: ServerResponse, requestId: string): Promise<void> {
@@ -200,6 +221,6 @@ function send(response: ServerResponse, requestId: string, value: unknown): void
 function unknown(method: string, path: string): ApiError {
   return new ApiError(
     'UnknownOperationException',
-    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, advice, metrics, logs, runtimes, accounts, rekey.`,
+    `${method} ${path} is none of Hearth's endpoints: health, version, fleet, invocations/REQUEST_ID, advice, metrics, logs, runtimes, accounts, capacity, rekey.`,
   );
 }

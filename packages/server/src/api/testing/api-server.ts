@@ -13,11 +13,18 @@ import { DevAuthenticator } from '../../auth/dev.ts';
 import { OperatorToken } from '../../auth/operator-token.ts';
 import { Sessions } from '../../auth/sessions.ts';
 import { SignedAuthenticator } from '../../auth/signed.ts';
+import { Purchases } from '../../capacity/bought/purchases.ts';
+import { Capacity } from '../../capacity/capacity.ts';
+import { declare } from '../../capacity/configuration.ts';
 import { Functions } from '../../functions/functions.ts';
 import type { ProvisionedState, Rollout } from '../../functions/ports.ts';
+import { systemClock } from '../../instances/clock.ts';
+import { FakeProvider } from '../../instances/testing/fake-provider.ts';
+import { MemoryCode } from '../../instances/testing/spec.ts';
 import type { DeferrableCall } from '../../invoke/deferral/ports.ts';
 import type { Invocation, InvocationOutcome, InvocationRecord } from '../../invoke/invocation.ts';
 import { SqliteAccountStore } from '../../storage/sqlite/account-store.ts';
+import { SqliteCapacityStore } from '../../storage/sqlite/capacity-store.ts';
 import { FilesystemBlobStore } from '../../storage/filesystem/blob-store.ts';
 import { SqliteMetadataStore } from '../../storage/sqlite/metadata-store.ts';
 import { Logs } from '../../logs/logs.ts';
@@ -54,6 +61,17 @@ export interface ApiServerOptions {
   readonly maxBodyBytes?: number;
 }
 
+/** What an API works on. */
+interface ApiServerParts {
+  readonly server: Server;
+  readonly functions: Functions;
+  readonly store: LogStore;
+  readonly accounts: Accounts;
+  readonly provisioned: Map<string, ProvisionedState>;
+  readonly capacity: Capacity;
+  readonly purchases: Purchases;
+}
+
 /** An API on a real port with real stores, and a stand-in for what runs functions, which tests may change. */
 export class ApiServer implements AsyncDisposable {
   readonly server: Server;
@@ -63,6 +81,8 @@ export class ApiServer implements AsyncDisposable {
   readonly accounts: Accounts;
   /** How far what keeps sandboxes has got, by version. */
   readonly provisioned: Map<string, ProvisionedState>;
+  /** On instances of this process. */
+  readonly capacity: Capacity;
   readonly url: string;
   /** What was logged as Hearth's own failure. */
   readonly failures: unknown[] = [];
@@ -83,21 +103,14 @@ export class ApiServer implements AsyncDisposable {
   run: (invocation: Invocation) => Promise<InvocationOutcome> = async ({ payload }) => ({ payload, startPath: 'warm' });
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(
-    maxBodyBytes: number,
-    server: Server,
-    functions: Functions,
-    store: LogStore,
-    accounts: Accounts,
-    provisioned: Map<string, ProvisionedState>,
-    signed: boolean,
-    stack: AsyncDisposableStack,
-  ) {
+  private constructor(maxBodyBytes: number, parts: ApiServerParts, signed: boolean, stack: AsyncDisposableStack) {
+    const { server, functions, accounts, capacity, purchases } = parts;
     this.server = server;
     this.accounts = accounts;
-    this.provisioned = provisioned;
+    this.provisioned = parts.provisioned;
+    this.capacity = capacity;
     this.functions = functions;
-    this.store = store;
+    this.store = parts.store;
     this.#stack = stack;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const now = () => Date.now() + this.skew;
@@ -141,6 +154,7 @@ export class ApiServer implements AsyncDisposable {
         },
         token: signed ? new OperatorToken(OPERATOR_TOKEN, 'here') : undefined,
         accounts,
+        capacity: { book: purchases, subPools: () => capacity.subPools() },
         rekey: async () => void (this.rekeys += 1),
       },
       log: { error: ({ error }) => this.failures.push(error) },
@@ -198,6 +212,40 @@ export class ApiServer implements AsyncDisposable {
     };
     const repeat = () => ({ [Symbol.dispose]: () => {} });
     const accounts = stack.use(await Accounts.open({ store: accountStore, now: Date.now, repeat, onError }));
+    const capacityStore = stack.use(await SqliteCapacityStore.open(join(directory, 'capacity.db')));
+    const provider = stack.use(new FakeProvider({ code: new MemoryCode(), handlers: {} }));
+    const capacity = stack.use(
+      new Capacity({
+        provider,
+        clock: systemClock,
+        configurations: declare(['nodejs26.x'], [1536]),
+        hasRuntime: () => true,
+        sizing: {
+          least: 0,
+          most: 0,
+          refill: 0,
+          busyRefill: 0,
+          busyDrawsPerMinute: Infinity,
+          busyRequestsPerSecond: Infinity,
+        },
+        requests: () => 0,
+        load: () => 0,
+        healthCheckMs: 0,
+        instanceMemoryMb: 1536,
+        overheadMb: 192,
+        instanceCpus: 1,
+        spares: 1,
+        slots: 1,
+        maxSandboxes: 100,
+        maxMemoryMb: 8192,
+        atOnce: 4,
+        findFunction: (account, region, name) => functions.find({ account, region }, name),
+        onPrepared: () => undefined,
+        onLog: () => undefined,
+      }),
+    );
+    const purchases = stack.use(await Purchases.open({ store: capacityStore, capacity, clock: systemClock, onError }));
+    await capacity.start();
     const server = createHttpServer({ ...HTTP, ...http });
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
@@ -208,7 +256,9 @@ export class ApiServer implements AsyncDisposable {
         server.close(resolve);
       });
     });
-    return new ApiServer(maxBodyBytes, server, functions, store, accounts, provisioned, auth === 'sigv4', stack.move());
+    const signed = auth === 'sigv4';
+    const parts = { server, functions, store, accounts, provisioned, capacity, purchases };
+    return new ApiServer(maxBodyBytes, parts, signed, stack.move());
   }
 
   /** An SDK client as a user has it. */

@@ -37,6 +37,9 @@ export class TestCapacity implements AsyncDisposable {
       hasRuntime: () => true,
       sizing: SIZING,
       healthCheckMs: 300_000,
+      overheadMb: 0,
+      findFunction: () => undefined,
+      onPrepared: () => undefined,
       requests: () => this.requests,
       load: () => this.load,
       instanceMemoryMb: 512,
@@ -65,7 +68,7 @@ export class TestCapacity implements AsyncDisposable {
   }
 
   draw(memoryMb = 512, runtime: RuntimeId = 'nodejs26.x', waitingSince?: number): TakenInstance | undefined {
-    return this.capacity.take({ account: '111111111111', runtime, memoryMb, waitingSince });
+    return this.capacity.take({ account: '111111111111', home: '111111111111', runtime, memoryMb, waitingSince });
   }
 
   take(memoryMb: number): Instance | undefined {

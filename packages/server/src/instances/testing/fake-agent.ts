@@ -17,6 +17,7 @@ import type {
   Hello,
   InitMessage,
   InvokeMeta,
+  Packages,
   SandboxExit,
   ToAgent,
 } from '@hearth/protocol';
@@ -257,7 +258,8 @@ export class FakeAgent {
       this.#spareTarget = message.spares;
       this.#refill();
       this.send({ type: 'ready' });
-    } else if (message.type === 'place') void this.#place(message.sandbox, message.spec);
+    } else if (message.type === 'preload') void this.#preload(message.request, message.packages);
+    else if (message.type === 'place') void this.#place(message.sandbox, message.spec);
     else if (message.type === 'destroy') {
       const sandbox = this.sandboxes.get(message.sandbox);
       if (sandbox !== undefined)
@@ -289,8 +291,14 @@ export class FakeAgent {
     this.#refill();
   }
 
+  async #preload(request: number, packages: readonly Packages[]): Promise<void> {
+    const failures = await Promise.all(packages.map((wanted) => this.#code(wanted)));
+    const failure = failures.find((reason) => reason !== undefined);
+    this.send({ type: 'preloaded', request, ...(failure !== undefined && { failure }) });
+  }
+
   /** Fetches code and layers and checks their hashes; why they can't be used, if that is so. */
-  async #code({ account, code, layers = [] }: FunctionSpec): Promise<string | undefined> {
+  async #code({ account, code, layers = [] }: Packages): Promise<string | undefined> {
     for (const archive of [code, ...layers]) {
       const failure = await this.#archive(account, archive);
       if (failure !== undefined) return failure;

@@ -63,6 +63,10 @@ export class LeanInstance implements Instance {
     return Promise.resolve([]);
   }
 
+  preload(): Promise<void> {
+    return Promise.resolve();
+  }
+
   assign(account: string): void {
     this.account = account;
   }

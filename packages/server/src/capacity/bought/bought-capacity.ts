@@ -1,0 +1,466 @@
+import { archivesFor } from '@hearth/protocol';
+import type { Packages } from '@hearth/protocol';
+import type { Clock, Timer } from '../../instances/clock.ts';
+import type { Instance } from '../../instances/provider.ts';
+import type { InstanceNeed, TakenInstance } from '../capacity.ts';
+import type { InstanceMaker } from '../instance-maker.ts';
+import { Holding } from '../holding.ts';
+import type { WarmingPool } from '../warming-pool.ts';
+import { closedBecause } from './constraints.ts';
+import type { MachineState } from './constraints.ts';
+import { Loans } from './loans.ts';
+import { Meter } from './meter.ts';
+import { DEFAULT_POLICY, describePolicy } from './overflow.ts';
+import type { AccountPolicy, OverflowPolicy } from './overflow.ts';
+import type { FindFunction, OnPrepared, PreparedVersion } from './ports.ts';
+import { BOUGHT_CLASSES, subPoolOf } from './purchase.ts';
+import type { InstanceSizes, Purchase } from './purchase.ts';
+import { SubPool } from './sub-pool.ts';
+import type { UsageRow } from './usage.ts';
+
+export interface BoughtCapacityOptions {
+  readonly clock: Clock;
+  readonly maker: InstanceMaker;
+  readonly sizes: InstanceSizes;
+  /** All instances together. */
+  readonly maxMemoryMb: number;
+  readonly findFunction: FindFunction;
+  /** Instances that belong to nobody, for when there is no memory to make others. */
+  readonly general: Pick<WarmingPool, 'warmMb' | 'cede' | 'endOne'>;
+  readonly onPrepared: OnPrepared;
+  readonly onChange: () => void;
+  readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
+}
+
+/** What bought capacity asks of whoever has the instances that are in use. */
+export interface InUse {
+  /** Empties an instance without touching what runs in it, and then ends it. */
+  recall(instance: Instance): void;
+  /**
+   * Ends an instance that executes nothing and is nobody's by purchase; those of variable capacity first. Nothing is done while one is on
+   * its way out already.
+   */
+  reclaim(): void;
+}
+
+/** What becomes of a request whose account's sub-pools lack the room for it. `reason` in words. */
+export type Shortage =
+  | { readonly kind: 'overflow'; readonly reason: string }
+  | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: string }
+  | { readonly kind: 'refuse'; readonly reason: string };
+
+/** Schedules are to the minute. */
+const LOOK_EVERY_MS = 60_000;
+/** Variable capacity that gave way doesn't come back sooner: what it gave way to is hardly over. */
+const SCARCE_MS = 60_000;
+/** As long as a client waits for the longest function of all. */
+const VARIABLE_WAIT_MS = 900_000;
+/** Within a guarantee a request waits for an instance that is being made or recalled: so long beyond the time for which it may be lent. */
+const BOOT_WAIT_MS = 30_000;
+
+/**
+ * What accounts have bought (row X17): a sub-pool for each purchase, filled ahead of requests and sized by amount, schedule and term;
+ * which of them a request takes from; and what becomes of it where they are short. Dedicated and reserved sub-pools get memory first,
+ * then whoever comes on demand, then variable ones (row D21).
+ */
+export class BoughtCapacity implements AsyncDisposable {
+  readonly #options: BoughtCapacityOptions;
+  readonly #subPools = new Map<string, SubPool>();
+  /** Those of each account, dedicated ones first, then reserved ones. */
+  readonly #byAccount = new Map<string, SubPool[]>();
+  readonly #policies = new Map<string, OverflowPolicy>();
+  /** Of accounts that have used instances of no purchase. */
+  readonly #onDemand = new Map<string, Holding>();
+  /** Of those, the ones of a home of their own: what the account has bought is no concern of theirs. */
+  readonly #apart = new Set<Holding>();
+  readonly #loans: Loans;
+  readonly #meter: Meter;
+  readonly #inUse = new Set<InUse>();
+  #scarceUntil = -Infinity;
+  #scheduled = false;
+  #timer: Timer | undefined;
+  #started = false;
+  #closed = false;
+
+  constructor(options: BoughtCapacityOptions) {
+    this.#options = options;
+    this.#meter = new Meter(options.clock);
+    this.#loans = new Loans({
+      clock: options.clock,
+      maker: options.maker,
+      onLog: options.onLog,
+      recall: (instance) => this.#recall(instance),
+      onChange: () => this.changed(),
+    });
+  }
+
+  get subPools(): Iterable<SubPool> {
+    return this.#subPools.values();
+  }
+
+  /** MB that dedicated and reserved sub-pools still need: nobody else may have them. */
+  get claimedMb(): number {
+    let total = 0;
+    for (const subPool of this.#subPools.values()) {
+      if (subPool.purchase.class !== 'variable') total += subPool.missing * subPool.extent.memoryMb;
+    }
+    return total;
+  }
+
+  get machine(): MachineState {
+    const { maker, general, maxMemoryMb, clock } = this.#options;
+    let keptMb = general.warmMb;
+    for (const { purchase, memoryMb } of this.#subPools.values()) if (purchase.class === 'variable') keptMb += memoryMb;
+    const freeShare = 1 - Math.max(0, maker.memoryMb - keptMb) / maxMemoryMb;
+    return { freeShare, scarce: clock.now() < this.#scarceUntil };
+  }
+
+  /** Begins to fill what was `put` by now, and what comes. */
+  start(): void {
+    this.#started = true;
+    this.#look();
+  }
+
+  /** Who has instances that are in use; told of what is to end. Until disposed of. */
+  serve(inUse: InUse): Disposable {
+    this.#inUse.add(inUse);
+    return { [Symbol.dispose]: () => void this.#inUse.delete(inUse) };
+  }
+
+  /** The sub-pool of a purchase that was `put`. */
+  subPoolOf(purchase: Purchase): SubPool {
+    return this.#subPools.get(subPoolOf(purchase))!;
+  }
+
+  /** A purchase is new, or has changed. */
+  put(purchase: Purchase): void {
+    const { maker, sizes, onLog } = this.#options;
+    const known = this.#subPools.get(subPoolOf(purchase));
+    if (known === undefined) {
+      const packagesOf = (one: Purchase): readonly Packages[] => this.#packagesOf(one);
+      const subPool = new SubPool(purchase, { maker, sizes, packagesOf, onChange: () => this.changed(), onLog });
+      this.#subPools.set(subPool.id, subPool);
+      const own = [...(this.#byAccount.get(purchase.account) ?? []), subPool];
+      own.sort((a, b) => BOUGHT_CLASSES.indexOf(a.purchase.class) - BOUGHT_CLASSES.indexOf(b.purchase.class));
+      this.#byAccount.set(purchase.account, own);
+    } else known.configure(purchase);
+    // At once: whoever bought it sees what it comes to.
+    this.#look();
+  }
+
+  /** A purchase is no more: what waits ends, what runs may finish. */
+  remove(purchase: Purchase): void {
+    const subPool = this.#subPools.get(subPoolOf(purchase));
+    if (subPool === undefined) return;
+    // It is kept for as long as something of it is in use.
+    subPool.released = true;
+    const { account } = purchase;
+    const own = (this.#byAccount.get(account) ?? []).filter((one) => one !== subPool);
+    if (own.length === 0) this.#byAccount.delete(account);
+    else this.#byAccount.set(account, own);
+    this.#look();
+  }
+
+  setPolicy({ account, policy }: AccountPolicy): void {
+    this.#policies.set(account, policy);
+    this.changed();
+  }
+
+  policyOf(account: string): OverflowPolicy {
+    return this.#policies.get(account) ?? DEFAULT_POLICY;
+  }
+
+  /** Code or layers of functions of this account may be others than before. */
+  functionsChanged(account: string): void {
+    for (const subPool of this.#byAccount.get(account) ?? []) subPool.configure(subPool.purchase);
+    this.changed();
+  }
+
+  /** Takes an instance for a request out of its account's own sub-pools; undefined where none has one with the room. */
+  take(need: InstanceNeed): TakenInstance | undefined {
+    for (const subPool of this.#route(need) ?? []) {
+      const instance = subPool.take(need.memoryMb);
+      if (instance === undefined) continue;
+      this.changed();
+      const { holding } = subPool;
+      const step = need.waitingSince !== undefined && instance.readyAt >= need.waitingSince ? 'boot' : 'warming';
+      const reason = `no instance of the account in use has room; one was ready in ${subPool.id}`;
+      return { instance, holding, step, reason };
+    }
+    return undefined;
+  }
+
+  /**
+   * What becomes of a request that has found no room in its account's own sub-pools, nor on instances from there; undefined where the
+   * account has none, or none that is open: then it has what there is on demand. Only here the account's policy is looked at (row D13).
+   */
+  shortage(need: InstanceNeed): Shortage | undefined {
+    const { account, capacityClass } = need;
+    if (need.home !== account) return undefined;
+    if (capacityClass === 'on-demand' && !this.onDemand(account).open) {
+      const policy = describePolicy(this.policyOf(account));
+      return { kind: 'refuse', reason: `the account's policy is ${policy}, which keeps it to what it has bought` };
+    }
+    const route = this.#route(need);
+    if (route === undefined) return undefined;
+    const [first] = route;
+    if (first === undefined) {
+      return { kind: 'refuse', reason: `the account has no capacity of class ${capacityClass}` };
+    }
+    const names = route.map(({ id }) => id).join(', ');
+    if (first.purchase.class === 'variable') return this.#variableShortage(route, names);
+    const lacks = `${names} ${route.length === 1 ? 'lacks' : 'lack'} ${need.memoryMb} MB for one more`;
+    const guaranteed = this.#guarantee(route, lacks);
+    const policy = this.policyOf(account);
+    const reason = `${lacks}; the account's policy is ${describePolicy(policy)}`;
+    switch (policy.kind) {
+      case 'overflow':
+        return { kind: 'overflow', reason };
+      case 'deny':
+        return guaranteed ?? { kind: 'refuse', reason };
+      case 'wait':
+        return guaranteed ?? { kind: 'wait', waitMs: policy.waitMs, reason };
+      case 'grow':
+        this.#grow(route, need.memoryMb, policy.maxInstances);
+        return guaranteed ?? { kind: 'wait', waitMs: policy.waitMs, reason };
+    }
+  }
+
+  /** What the account's instances have in common that are of no purchase: of sub-pool `general`, or of `none`, and of one home. */
+  onDemand(account: string, subPool: 'general' | 'none' = 'general', home = account): Holding {
+    const key = `${home}/${subPool}`;
+    let holding = this.#onDemand.get(key);
+    if (holding === undefined) {
+      holding = new Holding(account, subPool, 'on-demand');
+      this.#onDemand.set(key, holding);
+      if (home === account) this.#limitOnDemand(holding);
+      else this.#apart.add(holding);
+    }
+    return holding;
+  }
+
+  /** An instance that was lent to this account and waits for it. */
+  takeLoan(need: InstanceNeed): TakenInstance | undefined {
+    return this.#loans.take(need);
+  }
+
+  /** No memory is left for this request on demand: has some of what is reserved lent, and variable capacity give way. */
+  help(need: InstanceNeed): void {
+    if (this.#variableInUse) this.#giveWay();
+    else if (need.capacityClass === undefined && need.home === need.account)
+      this.#loans.lend(need, this.#subPools.values());
+  }
+
+  /** @returns whether this instance, which was used and is idle, waits again for its account; else it is to end. */
+  giveBack(instance: Instance): boolean {
+    for (const subPool of this.#subPools.values()) {
+      if (subPool.giveBack(instance)) return true;
+    }
+    return false;
+  }
+
+  /** What was used since the last call, for good. */
+  takeUsage(): UsageRow[] {
+    this.#readMeter();
+    return this.#meter.takeRows();
+  }
+
+  /** Something has changed that what is held may depend on: it is looked at before anything else happens. */
+  changed(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#look();
+    });
+  }
+
+  /** After the maker. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await Promise.all([...this.#subPools.values(), this.#loans].map((owner) => owner[Symbol.asyncDispose]()));
+  }
+
+  get #variableInUse(): boolean {
+    for (const { purchase, held } of this.#subPools.values())
+      if (purchase.class === 'variable' && held > 0) return true;
+    return false;
+  }
+
+  /**
+   * The sub-pools that a request may take from, by the identity in it (row D11); undefined where that is none, and it goes to `general`.
+   */
+  #route({
+    account,
+    home,
+    capacityClass,
+  }: Pick<InstanceNeed, 'account' | 'home' | 'capacityClass'>): SubPool[] | undefined {
+    if (home !== account) return undefined;
+    const own = this.#byAccount.get(account);
+    if (capacityClass === 'on-demand') return undefined;
+    if (own === undefined) return capacityClass === undefined ? undefined : [];
+    const wall = this.#options.clock.wallTime();
+    const inTerm = own.filter(({ purchase: { until } }) => until === null || wall < until);
+    if (capacityClass !== undefined) return inTerm.filter(({ purchase }) => purchase.class === capacityClass);
+    const fixed = inTerm.filter(({ purchase }) => purchase.class !== 'variable');
+    // Without any that is fixed, what is variable is all that the account wants.
+    const chosen = fixed.length > 0 ? fixed.filter((one) => one.closedBecause === undefined) : inTerm;
+    return chosen.length > 0 ? chosen : undefined;
+  }
+
+  #hasFixed(account: string, wall: number): boolean {
+    return (this.#byAccount.get(account) ?? []).some(
+      ({ purchase: { class: kind, until } }) => kind !== 'variable' && (until === null || wall < until),
+    );
+  }
+
+  #variableShortage(route: readonly SubPool[], names: string): Shortage {
+    const closed = route.find((one) => one.closedBecause !== undefined)?.closedBecause;
+    const reason = closed === undefined ? `waits for an instance of ${names}` : `waits for ${names}: ${closed}`;
+    return { kind: 'wait', waitMs: VARIABLE_WAIT_MS, reason };
+  }
+
+  /** Where fewer run than are guaranteed, the rest of the guarantee is on its way: being made, or back from whoever it was lent to. */
+  #guarantee(route: readonly SubPool[], lacks: string): Shortage | undefined {
+    for (const subPool of route) {
+      const { purchase, holding, lent, coming } = subPool;
+      if (purchase.class !== 'reserved' || !holding.open || lent + coming + subPool.missing === 0) continue;
+      if (lent > 0) this.#loans.recall(subPool);
+      return {
+        kind: 'wait',
+        waitMs: purchase.lendMs + BOOT_WAIT_MS,
+        reason: `${lacks} at this moment; it is guaranteed and on its way`,
+      };
+    }
+    return undefined;
+  }
+
+  /** Adds an instance to a dedicated sub-pool, unless one is on its way, or the account has its maximum (row D17). */
+  #grow(route: readonly SubPool[], memoryMb: number, maxInstances: number): void {
+    const dedicated = route.filter(({ purchase }) => purchase.class === 'dedicated');
+    const held = dedicated.reduce((sum, one) => sum + Math.max(one.held, one.target), 0);
+    const fit = dedicated.find(({ extent }) => extent.memoryMb >= memoryMb);
+    if (fit === undefined || fit.coming > 0 || fit.missing > 0 || held >= maxInstances) return;
+    fit.grown++;
+    this.changed();
+  }
+
+  #packagesOf({ account, region, functions }: Purchase): readonly Packages[] {
+    const packages = new Map<string, Packages>();
+    for (const { name } of functions) {
+      const spec = this.#options.findFunction(account, region, name);
+      if (spec === undefined) continue;
+      const { code, layers } = spec;
+      packages.set(archivesFor(spec).join(), { account, code, ...(layers !== undefined && { layers }) });
+    }
+    return [...packages.values()];
+  }
+
+  /** Sandboxes that are to be initialised in sub-pools that are open. */
+  #prepared(): Map<string, PreparedVersion> {
+    const wanted = new Map<string, PreparedVersion>();
+    for (const { purchase, target } of this.#subPools.values()) {
+      if (target === 0) continue;
+      for (const { name, sandboxes } of purchase.functions) {
+        const spec = sandboxes === 0 ? undefined : this.#options.findFunction(purchase.account, purchase.region, name);
+        if (spec === undefined) continue;
+        wanted.set(spec.key, { spec, count: sandboxes + (wanted.get(spec.key)?.count ?? 0) });
+      }
+    }
+    return wanted;
+  }
+
+  #recall(instance: Instance): void {
+    for (const inUse of this.#inUse) inUse.recall(instance);
+  }
+
+  /** Sizes and fills all sub-pools for this moment. */
+  #look(): void {
+    if (!this.#started || this.#closed) return;
+    this.#readMeter();
+    const wall = this.#options.clock.wallTime();
+    const { machine } = this;
+    for (const subPool of this.#subPools.values()) {
+      const { purchase, extent, grown, lent, holding } = subPool;
+      const why = subPool.released ? 'it was released' : closedBecause(purchase, machine, wall);
+      subPool.closedBecause = why;
+      if (why !== undefined) subPool.grown = 0;
+      subPool.target = why === undefined ? Math.max(0, extent.count + grown - lent) : 0;
+      holding.explicit = purchase.class === 'variable' && this.#hasFixed(purchase.account, wall);
+      holding.limit = why !== undefined ? 0 : purchase.class === 'reserved' ? purchase.amount : Infinity;
+      if (why !== undefined) this.#loans.recall(subPool);
+      subPool.shrink((instance) => this.#recall(instance));
+      if (subPool.released && subPool.memoryMb === 0 && subPool.lent === 0) this.#subPools.delete(subPool.id);
+    }
+    this.#fill();
+    for (const holding of this.#onDemand.values()) if (!this.#apart.has(holding)) this.#limitOnDemand(holding);
+    this.#arm(wall);
+    this.#options.onPrepared(this.#prepared());
+    this.#options.onChange();
+  }
+
+  /** Dedicated ones first, then reserved ones; what is left, less what is kept for others, is for variable ones. */
+  #fill(): void {
+    for (const kind of BOUGHT_CLASSES) {
+      for (const subPool of this.#subPools.values()) {
+        if (subPool.purchase.class !== kind) continue;
+        while (subPool.missing > 0) {
+          if (subPool.begin()) continue;
+          const { maker, general } = this.#options;
+          const { memoryMb } = subPool.extent;
+          // As many are being made as may be, or variable capacity has to wait: it is tried again when something has changed.
+          if (kind === 'variable' || maker.affords(memoryMb, 'bought')) break;
+          const instance = general.cede(memoryMb);
+          if (instance !== undefined) subPool.adopt(instance);
+          else return this.#makeWay();
+        }
+      }
+    }
+  }
+
+  /** Memory for what is guaranteed comes from variable capacity first, then from what is only kept warm, then from idle instances. */
+  #makeWay(): void {
+    if (this.#variableInUse) return this.#giveWay();
+    if (this.#options.general.endOne()) return;
+    for (const inUse of this.#inUse) inUse.reclaim();
+  }
+
+  /** Variable capacity is closed for a while, and its memory comes free. */
+  #giveWay(): void {
+    this.#scarceUntil = this.#options.clock.now() + SCARCE_MS;
+    this.changed();
+  }
+
+  /** Instances of no purchase are an account's second choice while it has sub-pools that are open, and only its policy lets it use them. */
+  #limitOnDemand(holding: Holding): void {
+    holding.second = this.#route({ account: holding.account, home: holding.account }) !== undefined;
+    holding.limit = holding.second && this.policyOf(holding.account).kind !== 'overflow' ? 0 : Infinity;
+  }
+
+  #readMeter(): void {
+    this.#meter.read(
+      this.#subPools.values(),
+      [...this.#onDemand.values(), ...this.#loans.holdings],
+      this.machine.freeShare,
+    );
+  }
+
+  /** Looks again when the minute is over, or a term. */
+  #arm(wall: number): void {
+    this.#timer?.cancel();
+    let next = LOOK_EVERY_MS - (wall % LOOK_EVERY_MS);
+    for (const { purchase } of this.#subPools.values()) {
+      if (purchase.until !== null && purchase.until > wall) next = Math.min(next, purchase.until - wall);
+    }
+    if (this.#subPools.size > 0)
+      this.#timer = this.#options.clock.setTimer(next, () => {
+        for (const subPool of this.#subPools.values()) {
+          subPool.shed();
+          // A function may be new that a purchase names.
+          subPool.configure(subPool.purchase);
+        }
+        this.#look();
+      });
+  }
+}
