@@ -119,7 +119,7 @@ describe('a function URL', () => {
     return { status: Number(head.split(' ')[1]), head, body: stdout.subarray(end + 4) };
   }
 
-  it('serves an Express app: pages, cookies, parameters, forms, JSON, bytes, redirects, errors', async () => {
+  it('serves an Express app: pages, cookies, parameters, forms, JSON, bytes, redirects, errors (T18)', async () => {
     const page = await curl(express, express.href);
     assert.equal(page.status, 200, page.head);
     assert.equal(page.body.toString(), '<h1>naïve ☃</h1>');

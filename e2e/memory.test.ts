@@ -64,7 +64,7 @@ describe('memory', () => {
 
   const used = ({ log }: Answer): number => Number(/Max Memory Used: (\d+) MB/.exec(log)?.[1]);
 
-  describe('that a function fills ends it, is reported, and the next invocation works', { concurrency: 3 }, () => {
+  describe('that a function fills ends it, is reported, and the next invocation works (T7)', { concurrency: 3 }, () => {
     for (const [what, body] of Object.entries(FILLERS)) {
       for (const MemorySize of SIZES) {
         for (const path of ['forked', 'started anew']) {

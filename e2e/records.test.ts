@@ -55,7 +55,7 @@ describe('the record of an invocation', () => {
     return stdout;
   }
 
-  it('starts within 100 ms, and says how, where the warming pool, an instance or a sandbox will do (L17, T9)', async () => {
+  it('starts within 100 ms, and says how, where the warming pool, an instance or a sandbox will do (L6, L17, T8, T9)', async () => {
     const fromPool = await recordOf(await invoke('one'));
     assert.deepEqual([steps(fromPool), fromPool.instanceStep], ['idle code room warming!', 'warming']);
     assert.match(fromPool.reason, /^no instance of the account has room; one was warm/);

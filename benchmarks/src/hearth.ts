@@ -98,10 +98,14 @@ export class Hearth implements AsyncDisposable {
     return (body) => ({ name: `hearth ${functionName} by its URL`, url: `${this.url}/`, headers, body });
   }
 
-  /** What an operator's endpoint answers: `path` is relative to `/_hearth/`. */
-  async operator(path: string, method = 'GET'): Promise<unknown> {
+  /** What an operator's endpoint answers: `path` is relative to `/_hearth/`, `body` sent as JSON. */
+  async operator(path: string, method = 'GET', body?: unknown): Promise<unknown> {
     const headers = { authorization: `Bearer ${this.#token}` };
-    const answer = await fetch(`${this.url}/_hearth/${path}`, { method, headers });
+    const answer = await fetch(`${this.url}/_hearth/${path}`, {
+      method,
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     if (!answer.ok) throw new Error(`${method} /_hearth/${path} answered ${answer.status} ${await answer.text()}`);
     return answer.json();
   }

@@ -13,6 +13,7 @@ import { keepalive } from './keepalive.ts';
 import { kill } from './kill.ts';
 import { describeMachine, foreignLoad } from './machine.ts';
 import { placement } from './placement.ts';
+import { soak } from './soak.ts';
 import { formatReport } from './print.ts';
 import type { Benchmark, Context, Report } from './report.ts';
 
@@ -28,6 +29,7 @@ export const benchmarks: readonly Benchmark[] = [
   kill,
   placement,
   keepalive,
+  soak,
 ];
 
 /** Share of the machine's processors from which on a reader should mistrust the numbers. */

@@ -132,7 +132,7 @@ class Run implements AsyncDisposable {
   }
 
   async #kill(victim: Victim, callers: Callers): Promise<void> {
-    const pids = chooseVictims(victim, this.#hearth, this.#random);
+    const pids = chooseVictims(victim, this.#hearth.process.pid!, this.#random);
     const waiting = [...callers.inFlight];
     const from = performance.now();
     const recovery = callers.recovery();

@@ -1,4 +1,3 @@
-import type { Hearth } from '../hearth.ts';
 import { partsOf } from '../holdings.ts';
 import type { Random } from './random.ts';
 
@@ -30,8 +29,8 @@ export function planVictims(kills: number, random: Random): Victim[] {
 }
 
 /** The processes to kill; none where there is no such one now. */
-export function chooseVictims(victim: Victim, hearth: Hearth, random: Random): number[] {
-  const { server, spawner, agents, zygotes, sandboxes } = partsOf(hearth.process.pid!);
+export function chooseVictims(victim: Victim, serverPid: number, random: Random): number[] {
+  const { server, spawner, agents, zygotes, sandboxes } = partsOf(serverPid);
   if (victim === 'server and spawner') return [spawner, server];
   const candidates = { sandbox: sandboxes, zygote: zygotes, agent: agents, spawner: [spawner], server: [server] }[
     victim

@@ -17,7 +17,7 @@ async function pass(subject: TestCapacity, seconds: number): Promise<void> {
   }
 }
 
-test('the warm instances are of the declared configurations and of no account, each with its zygotes (T1, T2, T3)', async () => {
+test('the warm instances are of the declared configurations and of no account, each with its zygotes (T1, T2, T3, X3)', async () => {
   await using subject = new TestCapacity({
     configurations: declare(RUNTIMES, [512, 1024]),
     sizing: { ...SIZING, least: 4 },
@@ -102,7 +102,7 @@ test('most warm instances become those of the runtime that most is asked of, and
   assert.deepEqual(Object.values(subject.ready), [1, 4]);
 });
 
-test('-1 is followed by +n1, at a high rate by +n2 (A1, A3, T19); when it is over the pool shrinks to its least (A9)', async () => {
+test('-1 is followed by +n1, at a high rate by +n2 (A1, A2, A3, T19, X4); when it is over the pool shrinks to its least (A9)', async () => {
   await using subject = new TestCapacity({
     sizing: { ...SIZING, most: 6, busyRefill: 2, busyRequestsPerSecond: 50 },
     maxMemoryMb: 512 * 40,

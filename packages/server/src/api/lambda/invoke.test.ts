@@ -84,7 +84,7 @@ test('the SDK gets the response, the version and the status', async () => {
   assert.match($metadata.requestId, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
-test('the event reaches the function byte for byte, whatever its form and however it arrives', async () => {
+test('the event reaches the function byte for byte, whatever its form and however it arrives (L11, T17)', async () => {
   const event = Buffer.from(' {"b": 1.0e0,\n"a": "\\u00e9☃", "b": 12345678901234567890 }\r\n');
   const pieces = [event.subarray(0, 9), event.subarray(9, 30), event.subarray(30)];
   for (const body of [event, pieces]) {

@@ -61,7 +61,7 @@ async function refused(answer: Promise<unknown>, name: string, message: RegExp, 
   });
 }
 
-test('a new function is answered Pending with the defaults of AWS, and is Active for the waiter', async () => {
+test('a new function is answered Pending with the defaults of AWS, and is Active for the waiter (L1, L2, T4)', async () => {
   const name = newName();
   const { $metadata, LastModified, RevisionId, ...made } = await create(name);
   assert.equal($metadata.httpStatusCode, 201);
