@@ -14,7 +14,8 @@ export interface Promised {
     | 'fuzz'
     | 'kill'
     | 'placement'
-    | 'keepalive';
+    | 'keepalive'
+    | 'soak';
   /** Matches `number` of the benchmark's goals; what the first group catches tells several of them apart. */
   goals?: RegExp;
   /** The title of the benchmark's table that states it, where it has no goal. */
@@ -202,6 +203,32 @@ export const PROMISES: readonly Promised[] = [
     goal: 'all',
     benchmark: 'kill',
     goals: /^kill: functions that work afterwards$/,
+  },
+  {
+    number:
+      'a soak of 20 minutes with kills, of 200 functions, three accounts and all classes of capacity: calls refused; functions over their limits, sandboxes with two invocations, instances with two accounts',
+    goal: 'none',
+    benchmark: 'soak',
+    goals:
+      /^soak: (calls that the service refused|functions over their reserved concurrency|sandboxes with two invocations at once|instances seen with two accounts)$/,
+  },
+  {
+    number: 'of that: calls that were answered',
+    goal: 'all',
+    benchmark: 'soak',
+    goals: /^soak: calls that were answered, share$/,
+  },
+  {
+    number: 'of that: bought capacity that was short because something was killed, at the longest',
+    goal: 'at most 60 s',
+    benchmark: 'soak',
+    goals: /^soak: longest that (dedicated|reserved) capacity was short$/,
+  },
+  {
+    number: 'of that: the server’s memory in the last quarter, beside the second',
+    goal: 'flat: at most 1.15 x',
+    benchmark: 'soak',
+    goals: /^soak: the server's memory, last quarter x second$/,
   },
   {
     number: 'generated requests, valid and hostile: answers with 5xx but 501, answers that no client can read',

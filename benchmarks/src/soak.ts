@@ -30,7 +30,7 @@ export const soak: Benchmark = {
   summary: '20 minutes of a trace with 200 functions, three accounts, all classes of capacity, and kills',
   async run(context: Context): Promise<Report> {
     const minutes = context.quick ? MINUTES.quick : MINUTES.whole;
-    const functions = planSoak(process.env['HEARTH_TRACES'] ?? TRACES, minutes);
+    const functions = planSoak(process.env['HEARTH_TRACE'] ?? TRACES, minutes);
     await using hearth = await Hearth.start({ command: context.hearth });
     context.progress(`making ${functions.length} functions`);
     await makeFunctions(hearth, functions);
