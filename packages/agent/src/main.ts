@@ -4,11 +4,13 @@
  */
 import * as fs from 'node:fs';
 import { dirname, basename, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { architecture, cgroupAt, forkableFilter, installSeccomp } from '@hearth/linux';
 import { type AgentConfig, BUILT_IN_RUNTIME, type ToAgent } from '@hearth/protocol';
 import { CodeCache } from './code-cache/cache.ts';
 import { Preloads } from './code-cache/preloads.ts';
 import { examine } from './health.ts';
+import { garbageCollector, giveBackMemory } from './garbage.ts';
 import { Link } from './link/link.ts';
 import { rehearse } from './rehearsal.ts';
 import { Relay } from './relay/relay.ts';
@@ -18,8 +20,13 @@ import { Zygotes } from './zygote/zygotes.ts';
 
 const NETNS = '/run/hearth/netns';
 
+/** An instance that nobody has used after this time may be warm for long, without what its boot left lying about. */
+const UNUSED_MS = 1000;
+
 const config = JSON.parse(process.env['HEARTH_AGENT'] ?? '') as AgentConfig;
 delete process.env['HEARTH_AGENT'];
+// What was rehearsed stays compiled, however long it isn't needed.
+setFlagsFromString('--no-flush-bytecode');
 // For the zygotes, which inherit it: V8's heap must survive a fork.
 installSeccomp(forkableFilter(architecture));
 
@@ -62,6 +69,7 @@ const zygotes = new Zygotes({
 });
 const sandboxes = new Sandboxes(slots, code, zygotes, (message) => link.send(message));
 let otherSpares = 0;
+const collectGarbage = garbageCollector();
 
 async function start(message: ToAgent & { type: 'configure' }): Promise<void> {
   otherSpares = message.otherSpares;
@@ -74,6 +82,9 @@ async function start(message: ToAgent & { type: 'configure' }): Promise<void> {
     if (await zygotes.startIfPossible(runtime)) await sandboxes.keepSpares(runtime, otherSpares);
   }
   link.send({ type: 'ready' });
+  setTimeout(() => {
+    if (sandboxes.unused) giveBackMemory(collectGarbage);
+  }, UNUSED_MS).unref();
 }
 
 function handle(message: ToAgent): void {

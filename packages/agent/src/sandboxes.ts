@@ -95,6 +95,11 @@ export class Sandboxes {
     await spares.fill();
   }
 
+  /** Whether it has no sandbox of a function's at this moment. */
+  get unused(): boolean {
+    return this.#placed.size === 0 && this.#placing.size === 0;
+  }
+
   /** The server's id of the sandbox in a slot. */
   inSlot(slot: number): string | undefined {
     const sandbox = this.#bySlot.get(slot);

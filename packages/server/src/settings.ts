@@ -35,7 +35,7 @@ export interface Settings {
   busyDrawsPerMinute: number;
   /** ... or so many requests in a second. */
   busyRequestsPerSecond: number;
-  /** Hard limit of one instance: MB. A limit is no reservation; a warm instance uses about 60 MB. */
+  /** Hard limit of one instance: MB. A limit is no reservation; a warm instance uses about 50 MB, and 15 MB of the kernel's. */
   instanceMemoryMb: number;
   /** Sizes of the instances that are kept warm: MB; `instanceMemoryMb` unless told otherwise. */
   instanceSizesMb: number[];
@@ -126,7 +126,7 @@ const LEAST: Readonly<Record<string, number>> = {
 
 /**
  * A third of the machine each, so that a burst fits into the warm ones; four times the machine in all, so that ten
- * accounts have room: a sandbox may use its full memory size, but few do, and an idle instance uses about 100 MB.
+ * accounts have room: a sandbox may use its full memory size, but few do, and an idle instance uses about 65 MB.
  */
 function defaults(): Settings {
   const machineMb = Math.floor(totalmem() / 1024 / 1024);

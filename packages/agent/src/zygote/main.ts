@@ -7,7 +7,6 @@ import { existsSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import koffi from 'koffi';
 import {
   architecture,
@@ -35,6 +34,7 @@ import {
 } from '@hearth/linux';
 import { CAUGHT_SIGNALS } from '@hearth/protocol';
 import { prepareSandboxes, runSandbox, SEED_BYTES, warmUp } from '@hearth/runtime-node';
+import { garbageCollector, giveBackMemory } from '../garbage.ts';
 import { becomeSandbox, type Handles, MASKED } from './child.ts';
 import { Children } from './children.ts';
 import { limitHeap } from './heap.ts';
@@ -71,9 +71,10 @@ const handles: Handles = {
   masked: MASKED.filter((name) => existsSync(`/proc/${name}`)),
 };
 const ownPidns = openFd('/proc/self/ns/pid', O_RDONLY);
+const collectGarbage = garbageCollector();
 const youngGeneration = new YoungGeneration();
 await warmUp({ connect: connectUnix });
-const collectGarbage = compact();
+compact();
 // Once more: what code has learned of its own use has moved or gone.
 await warmUp({ connect: connectUnix, rounds: 2 });
 prepareSandboxes(paths.runtime);
@@ -88,24 +89,17 @@ setLimit('core', 0);
 // Of a signal that a fork is sent from outside of its JavaScript, `signals.ts` of the protocol tells the status.
 for (const status of CAUGHT_SIGNALS) exitOnSignal(status);
 const children = new Children();
+// What the last rehearsals allocated goes first: no fork needs it.
+trimHeap();
 fillHeapHoles();
 say({ event: 'warm', suitsLarge: youngGeneration.adjustable });
 
-/**
- * Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there.
- *
- * @returns V8's `gc`.
- */
-function compact(): (options: object) => void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: object) => void;
-  setFlagsFromString('--no-expose-gc');
+/** Gives back what booting and warming up left lying about: a fork copies the page tables of all that is there. */
+function compact(): void {
   // Moves about half of the heap each time, and what stays together.
   setFlagsFromString('--stress-compaction');
-  for (let round = 0; round < 2; round++) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  for (let round = 0; round < 2; round++) giveBackMemory(collectGarbage);
   setFlagsFromString('--no-stress-compaction');
-  trimHeap();
-  return collect;
 }
 
 /** Runs in the forked child: becomes the sandbox that was ordered. */
