@@ -13,7 +13,9 @@
  * | zygote         | a process in an instance with a language runtime booted and warmed, from which sandboxes are forked |
  * | spare          | a sandbox forked ahead of demand, runtime ready, no user code yet |
  * | root           | the read-only file tree that a sandbox sees, a named image |
- * | warming pool   | instances that execute nothing yet; sub-pool `general` belongs to no account |
+ * | warming pool   | instances that execute nothing yet, in sub-pools: `general` belongs to no account, the others to an account that has bought them |
+ * | purchase       | capacity that an account has bought, of class `dedicated`, `reserved` or `variable`; it has a sub-pool of its own |
+ * | holding        | the instances that an account has out of one sub-pool while they are in use, and what may run on them |
  * | active pool    | instances assigned to an account |
  * | start path     | how an invocation got its sandbox: `warm`, `spare`, `fork`, `exec` |
  * | instance step  | what the instance of a new sandbox needed: `active`, `warming`, `boot` |

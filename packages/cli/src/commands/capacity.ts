@@ -102,7 +102,8 @@ function ownerOf(env: NodeJS.ProcessEnv): Owner {
 }
 
 function inWords({ class: kind, amount, memoryMb, account }: Purchase): string {
-  const what = kind === 'reserved' ? `${amount} executions of ${memoryMb} MB` : `${amount} instances of ${memoryMb} MB`;
+  const unit = `${kind === 'reserved' ? 'execution' : 'instance'}${amount === 1 ? '' : 's'}`;
+  const what = `${amount} ${unit} of ${memoryMb} MB`;
   return `${kind}, ${what}, for account ${account}`;
 }
 

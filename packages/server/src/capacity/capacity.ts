@@ -103,6 +103,8 @@ export class Capacity implements AsyncDisposable {
       maker: this.#maker,
       sizes: options,
       general: this.#general,
+      onReady: (instance) => this.#health.add(instance),
+      onTaken: (instance) => this.#health.remove(instance),
       onChange: () => this.#tell(),
     });
     const counters = { requests: options.requests, draws: () => this.#general.draws };

@@ -118,16 +118,21 @@ export class ActivePool implements AsyncDisposable {
 
   /**
    * Memory is needed for what is guaranteed to somebody: of the instances that are paid for by use one ends, of variable capacity rather than on
-   * demand, idle rather than busy, and of the idle ones the one that was used longest ago. A busy one takes no more work. One at a time.
+   * demand, idle rather than busy, and of the idle ones the one that was used longest ago. Of busy ones one at a time takes no more work.
+   *
+   * @returns whether memory is on its way.
    */
-  reclaim(): void {
+  reclaim(): boolean {
     let best: ManagedInstance | undefined;
+    let leaving = false;
     for (const instance of this.instances) {
       if (instance.holding.isGuaranteed) continue;
-      if (instance.state !== 'active') return;
-      if (best === undefined || yieldsBefore(instance, best)) best = instance;
+      if (instance.state !== 'active') leaving = true;
+      else if (best === undefined || yieldsBefore(instance, best)) best = instance;
     }
-    if (best !== undefined) this.drain(best, 'its memory is needed for what is guaranteed');
+    if (best === undefined || (leaving && best.busyMb > 0)) return leaving;
+    this.drain(best, 'its memory is needed for what is guaranteed');
+    return true;
   }
 
   /** Ends it now, with whatever is in it. */

@@ -129,10 +129,13 @@ export class Ladder {
     return rung && shortage ? { ...rung, reason: `${shortage.reason}: ${rung.reason}` } : rung;
   }
 
-  /** Tells a request at once that its account's policy denies it more than was bought, unless what is idle there can make room. */
+  /**
+   * Tells a request at once that its account's policy denies it more than was bought, unless what is idle there can make room. What is made
+   * ahead can wait for some.
+   */
   #isRefused(request: PlacementRequest): boolean {
     const { spec, shortage } = request;
-    if (shortage?.kind !== 'refuse') return false;
+    if (shortage?.kind !== 'refuse' || request.wantsNew) return false;
     if (canEvict(spec, this.#options.index.boughtFor(spec))) return false;
     this.#options.waiting.leave(request);
     this.refuse(request);
@@ -156,7 +159,7 @@ export class Ladder {
     const { shortage } = request;
     if (shortage !== undefined) {
       const waited = shortage.kind === 'wait' ? ` It waited for ${shortage.waitMs / 1000} s.` : '';
-      const message = `Rate Exceeded. ${sentence(shortage.reason)}${waited}`;
+      const message = `Rate Exceeded: ${shortage.reason}.${waited}`;
       const reason = 'ConcurrentInvocationLimitExceeded';
       request.reject(new ApiError('TooManyRequestsException', message, { reason, retryAfterSeconds: 1 }));
       return;
@@ -205,10 +208,6 @@ export class Ladder {
       request.reject(stopping());
     }
   }
-}
-
-function sentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 export function stopping(): ApiError {

@@ -89,6 +89,7 @@ test('what is wrong is refused, and says what is right', async () => {
     [{ class: 'dedicated', lendSeconds: 5 }, /reserved only/],
     [{ class: 'dedicated', runtimes: ['cobol'] }, /nodejs26/],
     [{ class: 'dedicated', until: 'tomorrow' }, /2026-12-31/],
+    [{ class: 'dedicated', until: '2020-01-01T00:00:00Z' }, /lies in the past/],
     [{ class: 'dedicated', schedule: { timeZone: 'Mars', windows: [window] } }, /time zone database/],
     [{ class: 'dedicated', schedule: { timeZone: 'UTC', windows: [] } }, /windows is a list of 1/],
     [{ class: 'dedicated', schedule: { timeZone: 'UTC', windows: [{ ...window, to: '8:00' }] } }, /like 08:30/],

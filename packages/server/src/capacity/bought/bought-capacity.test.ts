@@ -182,6 +182,16 @@ test('an instance that is lost, ready or in use, is replaced (D5, D18)', async (
   assert.equal(subject.ready(purchase), 2);
 });
 
+test('an instance that is not well while it waits is replaced (D5, X22)', async () => {
+  await using subject = new Subject({ healthCheckMs: 60_000 });
+  const purchase = await subject.buy({});
+  const [ill] = subject.subPool(purchase).ready;
+  subject.provider.agents.get(ill!.id)!.problems = ['its zygote does not fork'];
+  await subject.pass(130_000);
+  assert.equal(subject.ready(purchase), 1);
+  assert.notEqual(subject.subPool(purchase).ready[0], ill);
+});
+
 test('the number follows the schedule, minute by minute; outside it everything is released (D19)', async () => {
   await using subject = new Subject();
   // The clock stands at 2026-11-21, a Saturday, one second past midnight.

@@ -28,6 +28,9 @@ export interface BoughtCapacityOptions {
   /** Instances that belong to nobody, for when there is no memory to make others. */
   readonly general: Pick<WarmingPool, 'warmMb' | 'cede' | 'endOne'>;
   readonly onPrepared: OnPrepared;
+  /** An instance waits in its sub-pool from now on, or does so no more. */
+  readonly onReady: (instance: Instance) => void;
+  readonly onTaken: (instance: Instance) => void;
   readonly onChange: () => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
 }
@@ -37,10 +40,11 @@ export interface InUse {
   /** Empties an instance without touching what runs in it, and then ends it. */
   recall(instance: Instance): void;
   /**
-   * Ends an instance that executes nothing and is nobody's by purchase; those of variable capacity first. Nothing is done while one is on
-   * its way out already.
+   * Ends an instance that is nobody's by purchase, or has it take no more work.
+   *
+   * @returns whether memory is on its way by that.
    */
-  reclaim(): void;
+  reclaim(): boolean;
 }
 
 /** What becomes of a request whose account's sub-pools lack the room for it. `reason` in words. */
@@ -134,11 +138,10 @@ export class BoughtCapacity implements AsyncDisposable {
 
   /** A purchase is new, or has changed. */
   put(purchase: Purchase): void {
-    const { maker, sizes, onLog } = this.#options;
     const known = this.#subPools.get(subPoolOf(purchase));
     if (known === undefined) {
       const packagesOf = (one: Purchase): readonly Packages[] => this.#packagesOf(one);
-      const subPool = new SubPool(purchase, { maker, sizes, packagesOf, onChange: () => this.changed(), onLog });
+      const subPool = new SubPool(purchase, { ...this.#options, packagesOf, onChange: () => this.changed() });
       this.#subPools.set(subPool.id, subPool);
       const own = [...(this.#byAccount.get(purchase.account) ?? []), subPool];
       own.sort((a, b) => BOUGHT_CLASSES.indexOf(a.purchase.class) - BOUGHT_CLASSES.indexOf(b.purchase.class));
@@ -209,7 +212,8 @@ export class BoughtCapacity implements AsyncDisposable {
     }
     const names = route.map(({ id }) => id).join(', ');
     if (first.purchase.class === 'variable') return this.#variableShortage(route, names);
-    const lacks = `${names} ${route.length === 1 ? 'lacks' : 'lack'} ${need.memoryMb} MB for one more`;
+    const memoryMb = need.memoryMb - this.#options.sizes.overheadMb;
+    const lacks = `${names} ${route.length === 1 ? 'lacks' : 'lack'} ${memoryMb} MB for one more`;
     const guaranteed = this.#guarantee(route, lacks);
     const policy = this.policyOf(account);
     const reason = `${lacks}; the account's policy is ${describePolicy(policy)}`;
@@ -423,7 +427,7 @@ export class BoughtCapacity implements AsyncDisposable {
   #makeWay(): void {
     if (this.#variableInUse) return this.#giveWay();
     if (this.#options.general.endOne()) return;
-    for (const inUse of this.#inUse) inUse.reclaim();
+    for (const inUse of this.#inUse) if (inUse.reclaim()) return;
   }
 
   /** Variable capacity is closed for a while, and its memory comes free. */

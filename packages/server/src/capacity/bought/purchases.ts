@@ -134,6 +134,12 @@ export class Purchases implements AsyncDisposable {
     const { capacity, clock } = this.#options;
     const { sizes, maxMemoryMb } = capacity;
     const now = clock.wallTime();
+    if (wanted.until !== null && wanted.until <= now) {
+      throw new ApiError(
+        'InvalidParameterValueException',
+        'until lies in the past: its term would have ended already.',
+      );
+    }
     const { memoryMb: eachMb } = extentOf(wanted, sizes);
     if (eachMb <= sizes.overheadMb) {
       throw new ApiError(

@@ -11,6 +11,9 @@ export interface SubPoolOptions {
   readonly sizes: InstanceSizes;
   /** What the functions of a purchase need, as they are now. */
   readonly packagesOf: (purchase: Purchase) => readonly Packages[];
+  /** An instance waits here from now on, or does so no more. */
+  readonly onReady: (instance: Instance) => void;
+  readonly onTaken: (instance: Instance) => void;
   /** An instance has become ready, or has gone. */
   readonly onChange: () => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -161,6 +164,7 @@ export class SubPool implements Receiver, AsyncDisposable {
     if (index < 0) return undefined;
     const [instance] = this.#ready.splice(index, 1);
     this.#inUse.add(instance!);
+    this.#options.onTaken(instance!);
     return instance;
   }
 
@@ -232,6 +236,7 @@ export class SubPool implements Receiver, AsyncDisposable {
     if (this.#wanted().hash !== hash) return this.#prepare(instance);
     if (this.held >= this.target || !this.#fits(instance)) return this.#end(instance, 'it is no longer held');
     this.#ready.push(instance);
+    this.#options.onReady(instance);
     this.#options.onChange();
   }
 

@@ -123,6 +123,28 @@ export function providerConformance(name: string, open: () => Promise<Conformanc
       assert.equal(fetches() - before, 1);
     });
 
+    conforms(
+      'D2: has code before any sandbox needs it, and fetches it no second time',
+      async ({ provider, specs, fetches }) => {
+        const instance = await provider.make(request());
+        const reports = follow(instance);
+        instance.assign(specs.echo.account);
+        const before = fetches();
+        await within(instance.preload([specs.echo]), 'code ahead');
+        assert.equal(fetches() - before, 1);
+        await place(instance, reports, specs.echo);
+        assert.equal(fetches() - before, 1);
+      },
+    );
+
+    conforms('says what of the code can not be had ahead, and lives', async ({ provider, specs, tampered }) => {
+      const instance = await provider.make(request());
+      const reports = follow(instance);
+      instance.assign(specs.echo.account);
+      await assert.rejects(within(instance.preload([tampered, specs.echo]), 'the refusal'), { name: 'ProviderError' });
+      await place(instance, reports, specs.echo);
+    });
+
     conforms('refuses code that is not what its hash says', async ({ provider, tampered }) => {
       const instance = await provider.make(request());
       const reports = follow(instance);

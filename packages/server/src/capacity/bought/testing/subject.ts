@@ -171,9 +171,10 @@ export class Subject implements InUse, AsyncDisposable {
     if (held.running === 0) void instance[Symbol.asyncDispose]();
   }
 
-  reclaim(): void {
+  reclaim(): boolean {
     const idle = [...this.held.values()].find(({ running, holding }) => running === 0 && holding.class === 'on-demand');
     void idle?.instance[Symbol.asyncDispose]();
+    return idle !== undefined;
   }
 
   /** In steps so short that an instance which is being made gets ready before its connections are given up. */
