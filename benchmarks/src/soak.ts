@@ -79,7 +79,7 @@ async function makeFunctions(hearth: Hearth, functions: readonly SoakFunction[])
 /** One account has an instance of its own, one a number of executions, one what the machine has to spare. */
 async function buyCapacity(hearth: Hearth, functions: readonly SoakFunction[]): Promise<void> {
   const [dedicated, reserved, variable] = ACCOUNTS;
-  const [first] = functions.filter(({ account }) => account === dedicated);
+  const first = functions.find(({ account }) => account === dedicated);
   await hearth.operator('capacity', 'POST', {
     account: dedicated,
     class: 'dedicated',

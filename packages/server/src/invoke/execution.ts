@@ -158,7 +158,7 @@ export class Execution extends Deadline implements PatientRequest, InvocationLis
     } else {
       record.instanceStep = sandbox.instanceStep;
       record.reason = sandbox.reason;
-      record.cold!.costs = sandbox.costs;
+      if (record.cold !== undefined) record.cold.costs = sandbox.costs;
     }
   }
 

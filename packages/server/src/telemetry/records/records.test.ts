@@ -17,6 +17,18 @@ test('one that waits shows that it has no sandbox; a warm one shows the one step
   assert.deepEqual(placed.ladder, [{ step: 'idle', taken: true, why: 'an idle sandbox', at: 0.02 }]);
 });
 
+test('a complete one shows what it showed before, and holds no steps as objects', () => {
+  const records = new InvocationRecords(new Metrics());
+  const record = records.begin('id-1', SPEC, 'current', 0);
+  const ladder = [{ step: 'idle', taken: false, why: 'none is loaded', at: 0.1 } as const];
+  Object.assign(record, { sandbox: 's-1', startPath: 'spare', cold: { ladder, costs: { code: 1.5 } } });
+  const before = records.get('id-1')!;
+  assert.deepEqual([before.ladder, before.costs], [ladder, { code: 1.5 }]);
+  records.end(record, 5);
+  assert.equal(record.cold, undefined);
+  assert.deepEqual(records.get('id-1'), before);
+});
+
 test('a flood of throttled ones hides none that runs, and is counted (L19)', async () => {
   const metrics = new Metrics();
   const records = new InvocationRecords(metrics);

@@ -36,6 +36,7 @@ export class InvocationRecords implements RecordSink {
   end(record: CompactRecord, milliseconds: number): void {
     const path = record.sandbox === '' ? 'none' : record.startPath;
     this.#metrics.countInvocation(record.status as Outcome, path, milliseconds);
+    record.seal();
   }
 
   /** What is known of an invocation at this moment; undefined where it never came to run, or too long ago. */
