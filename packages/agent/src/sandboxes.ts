@@ -88,6 +88,7 @@ export class Sandboxes {
       usable: (sandbox) => !sandbox.ended,
       end: (sandbox) => this.#kill(sandbox),
       scarce: () => this.#slots.areUsedUp,
+      awaited: () => this.#slots.areUsedUp && this.#slots.areAwaited,
       busy: () => this.#placing.size > 0,
       warn: (message) => this.#send({ type: 'log', level: 'warn', message }),
     });

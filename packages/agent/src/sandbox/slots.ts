@@ -53,6 +53,11 @@ export class Slots {
     return this.#ready.length === 0 && this.#made === this.#max;
   }
 
+  /** Whether somebody waits for a slot. */
+  get areAwaited(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** A clean slot; waits for one where all are taken. */
   take(): Promise<Slot> {
     const slot = this.#ready.pop();

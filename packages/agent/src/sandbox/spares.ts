@@ -15,6 +15,8 @@ export interface SparesOptions<T> {
   end: (spare: T) => void;
   /** Whether there is nothing left to make more of than usual. */
   scarce: () => boolean;
+  /** Whether somebody waits for what a spare has taken. */
+  awaited: () => boolean;
   /** Whether the server waits for something that should come first. */
   busy: () => boolean;
   warn: (message: string) => void;
@@ -65,7 +67,9 @@ export class Spares<T> {
       this.#coming++;
       try {
         const spare = await this.#options.make();
-        if (this.#options.usable(spare)) this.#ready.push(spare);
+        // Spares may have been first in line for the last slots: who waits behind them comes before them.
+        if (this.#options.awaited()) this.#options.end(spare);
+        else if (this.#options.usable(spare)) this.#ready.push(spare);
       } finally {
         this.#coming--;
       }
