@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settled } from '../../invoke/testing/test-fleet.ts';
 import type { CapacityClass } from '@hearth/protocol';
-import { A, B, Subject } from './testing/subject.ts';
+import { A, B, purchaseOf, Subject } from './testing/subject.ts';
 import type { Held } from './testing/subject.ts';
 
 const MINUTE = 60_000;
@@ -214,7 +214,9 @@ test('the number follows the schedule, minute by minute; outside it everything i
   subject.finish(running);
   await settled();
   assert.equal(subject.subPool(purchase).memoryMb, 0);
-  await subject.pass(7 * 24 * 60 * MINUTE - 60 * MINUTE);
+  // Nothing is made until then, so it can pass at once.
+  subject.clock.advance(7 * 24 * 60 * MINUTE - 61 * MINUTE);
+  await subject.pass(MINUTE);
   assert.equal(subject.ready(purchase), 2, 'a week later again');
 });
 
@@ -311,6 +313,15 @@ test('in a shortage what is guaranteed comes first, then what is on demand, then
   assert.equal(subject.capacity.warmCount, 1, 'general comes before variable');
   await subject.pass(2 * MINUTE);
   assert.equal(subject.ready(variable), 2);
+});
+
+test('variable capacity that is still being made gives way too (D21)', async () => {
+  await using subject = new Subject({ warm: 0, maxMemoryMb: 1024 });
+  const variable = purchaseOf({ account: B, class: 'variable', amount: 2, constraints: {} });
+  const dedicated = purchaseOf({ amount: 2 });
+  for (const purchase of [variable, dedicated]) subject.capacity.bought.put(purchase);
+  await settled();
+  assert.deepEqual([subject.ready(variable), subject.ready(dedicated)], [0, 2]);
 });
 
 test('a guarantee takes the memory of idle instances that others have on demand, and waits for busy ones (D21)', async () => {

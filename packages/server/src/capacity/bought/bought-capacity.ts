@@ -250,9 +250,8 @@ export class BoughtCapacity implements AsyncDisposable {
 
   /** No memory is left for this request on demand: has some of what is reserved lent, and variable capacity give way. */
   help(need: InstanceNeed): void {
-    if (this.#variableInUse) this.#giveWay();
-    else if (need.capacityClass === undefined && need.home === need.account)
-      this.#loans.lend(need, this.#subPools.values());
+    if (this.#variableGivesWay()) return;
+    if (need.capacityClass === undefined && need.home === need.account) this.#loans.lend(need, this.#subPools.values());
   }
 
   /** @returns whether this instance, which was used and is idle, waits again for its account; else it is to end. */
@@ -284,12 +283,6 @@ export class BoughtCapacity implements AsyncDisposable {
     this.#closed = true;
     this.#timer?.cancel();
     await Promise.all([...this.#subPools.values(), this.#loans].map((owner) => owner[Symbol.asyncDispose]()));
-  }
-
-  get #variableInUse(): boolean {
-    for (const { purchase, held } of this.#subPools.values())
-      if (purchase.class === 'variable' && held > 0) return true;
-    return false;
   }
 
   /**
@@ -425,15 +418,23 @@ export class BoughtCapacity implements AsyncDisposable {
 
   /** Memory for what is guaranteed comes from variable capacity first, then from what is only kept warm, then from idle instances. */
   #makeWay(): void {
-    if (this.#variableInUse) return this.#giveWay();
+    if (this.#variableGivesWay()) return;
     if (this.#options.general.endOne()) return;
     for (const inUse of this.#inUse) if (inUse.reclaim()) return;
   }
 
-  /** Variable capacity is closed for a while, and its memory comes free. */
-  #giveWay(): void {
-    this.#scarceUntil = this.#options.clock.now() + SCARCE_MS;
-    this.changed();
+  /** Variable capacity is closed for a while. @returns whether memory is on its way by that: also of what is still being made of it. */
+  #variableGivesWay(): boolean {
+    let comes = false;
+    for (const { purchase, target, held } of this.#subPools.values()) {
+      if (purchase.class !== 'variable') continue;
+      if (target > 0) {
+        this.#scarceUntil = this.#options.clock.now() + SCARCE_MS;
+        this.changed();
+      }
+      comes ||= held > 0;
+    }
+    return comes;
   }
 
   /** Instances of no purchase are an account's second choice while it has sub-pools that are open, and only its policy lets it use them. */
