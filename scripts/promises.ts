@@ -205,6 +205,24 @@ export const PROMISES: readonly Promised[] = [
     goals: /^kill: functions that work afterwards$/,
   },
   {
+    number: 'first invocations that had to wait for an instance to boot: records that say so, with its time',
+    goal: 'all',
+    benchmark: 'cold',
+    goals: /^boot: records that say so, with its time$/,
+  },
+  {
+    number: 'the same burst on a warming pool that is too small by half: answered',
+    goal: 'all',
+    benchmark: 'burst',
+    goals: /^burst, pool too small by half: answered$/,
+  },
+  {
+    number: 'cold starts of the default keep-alive policy, beside the best policy’s',
+    goal: 'at most 1 x',
+    benchmark: 'keepalive',
+    goals: /^default policy: cold starts, x the best policy's$/,
+  },
+  {
     number:
       'a soak of 20 minutes with kills, of 200 functions, three accounts and all classes of capacity: calls refused; functions over their limits, sandboxes with two invocations, instances with two accounts',
     goal: 'none',

@@ -33,7 +33,9 @@ export class Client implements Disposable {
         headers: { ...target.headers, 'content-length': Buffer.byteLength(target.body) },
         signal: AbortSignal.timeout(60_000),
       });
-      outgoing.once('error', (error) => reject(new Error(`${target.name} did not answer: ${error.message}`, { cause: error })));
+      outgoing.once('error', (error) =>
+        reject(new Error(`${target.name} did not answer: ${error.message}`, { cause: error })),
+      );
       outgoing.once('response', (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
