@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { BUILT_IN_RUNTIME } from '@hearth/protocol';
-import type { FunctionSpec, InstanceState, RuntimeId, SandboxState } from '@hearth/protocol';
+import type { FunctionSpec, RuntimeId } from '@hearth/protocol';
 import type { FindFunction } from '../capacity/bought/ports.ts';
 import { Capacity } from '../capacity/capacity.ts';
 import { declare } from '../capacity/configuration.ts';
 import type { HistoryStore } from '../capacity/history.ts';
 import type { PoolSizing } from '../capacity/pool-size.ts';
 import type { DemandForecast } from '../capacity/trend/demand-forecast.ts';
-import type { GeneralPoolView } from '../capacity/view.ts';
 import { systemClock } from '../instances/clock.ts';
 import type { Clock } from '../instances/clock.ts';
 import type { Provider } from '../instances/provider.ts';
@@ -25,12 +24,16 @@ import type { FunctionIdentity } from './concurrency.ts';
 import type { Invocation, InvocationOutcome } from './invocation.ts';
 import { Deferrals } from './deferral/deferrals.ts';
 import type { DeferrableCall, Ran } from './deferral/ports.ts';
+import { countsOf, viewOf } from './fleet-view.ts';
+import type { FleetStats, FleetView } from './fleet-view.ts';
 import { Histories } from './history/histories.ts';
 import type { SizingView } from './history/histories.ts';
 import { loadAhead, PROVISIONED_INIT_TIMEOUT_MS } from './load-ahead.ts';
 import type { RecordSink } from './ports.ts';
 import { PreparedSandboxes } from './prepared-sandboxes.ts';
 import { Router } from './router.ts';
+import { Scaling } from './scaling.ts';
+import type { Bounds } from './scaling.ts';
 
 export interface FleetOptions {
   readonly provider: Provider;
@@ -107,55 +110,6 @@ export interface FleetOptions {
   readonly drainMs?: number;
 }
 
-export interface SandboxView {
-  id: string;
-  function: string;
-  version: string;
-  state: SandboxState;
-  /** Bytes, as last measured. */
-  memoryUsed: number;
-  /** Why it is kept, whether it is used or not; null where it isn't. */
-  keptFor: string | null;
-  /** ISO 8601; null before the first invocation has ended. */
-  lastUsed: string | null;
-  /** Of an idle one: until when it is kept unless it is needed, ISO 8601, and why; null of others, and for a moment after a call. */
-  keptUntil: string | null;
-  keptWhy: string | null;
-}
-
-export interface InstanceView {
-  id: string;
-  provider: string;
-  pool: 'warming' | 'active';
-  subPool: string;
-  account: string | null;
-  /** Bytes. */
-  memory: { total: number; committed: number; used: number };
-  state: InstanceState;
-  /** What it was made warm for; null where it is not in the warming pool. */
-  configuration: string | null;
-  sandboxes: SandboxView[];
-}
-
-export interface FleetView {
-  instances: InstanceView[];
-  warmingPool: { general: GeneralPoolView };
-}
-
-export interface FleetStats {
-  inFlight: number;
-  waiting: number;
-  /** Deferrable invocations that wait for a cheaper time. */
-  deferred: number;
-  throttled: number;
-  evicted: number;
-  madeAhead: number;
-  booting: number;
-  sandboxes: Partial<Record<SandboxState, number>>;
-  instances: { pool: string; state: InstanceState; count: number }[];
-}
-
-const MB = 1024 * 1024;
 /** No policy keeps a sandbox for longer than this share of what an empty instance is kept (row Z3). */
 const LONGEST_SHARE = 0.95;
 
@@ -181,11 +135,7 @@ export class Fleet implements AsyncDisposable {
   readonly #histories = new Histories();
   readonly #rollout: Rollout;
   readonly #provisioned: Provisioned;
-  /** By ARN: processors that the instances of a capacity provider may have together. */
-  readonly #vCpus = new Map<string, number>();
-  readonly #instanceCpus: number;
-  /** By key: how many sandboxes a version keeps and may have; those that may have any number are not in it. */
-  readonly #bounds = new Map<string, { readonly min: number; readonly max: number }>();
+  readonly #scaling: Scaling;
   /** What is kept initialised because of what accounts have bought. */
   readonly #prepared: Provisioned;
   readonly #clock: Clock;
@@ -196,7 +146,6 @@ export class Fleet implements AsyncDisposable {
     const { provider, logs, records, credentialsFor, onLog } = options;
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
-    this.#instanceCpus = options.instanceCpus;
     this.#drainMs = options.drainMs ?? 10_000;
     const processors = options.processors ?? availableParallelism();
     const healthCheckMs = options.healthCheckMs ?? 5 * 60_000;
@@ -249,8 +198,8 @@ export class Fleet implements AsyncDisposable {
       freezeAfterMs: options.freezeAfterMs ?? 5,
       instanceKeepAliveMs,
       waitMs,
-      isFull: (spec) => this.#isFull(spec),
-      mayHaveMore: (spec, kept) => this.#mayHaveMore(spec, kept),
+      isFull: (spec) => this.#scaling.isFull(spec),
+      mayHaveMore: (spec, kept) => this.#scaling.mayHaveMore(spec, kept),
       shedAbove: options.shedAbove ?? 100,
       processors,
       ahead: options.ahead ?? 8,
@@ -266,6 +215,7 @@ export class Fleet implements AsyncDisposable {
     );
     const placement: Managers = new Managers({ clock, managers, epoch, accountLeases, accountConcurrency, waitMs });
     this.#placement = placement;
+    this.#scaling = new Scaling(placement, options.instanceCpus);
     this.#rollout = new Rollout({
       clock,
       placement,
@@ -341,7 +291,7 @@ export class Fleet implements AsyncDisposable {
   retire(spec: FunctionSpec): void {
     this.#histories.forget(spec);
     this.provision(spec, 0);
-    this.#bounds.delete(spec.key);
+    this.#scaling.forget(spec);
     this.#prepared.keep(spec, 0);
     this.#placement.retire(spec);
   }
@@ -365,23 +315,17 @@ export class Fleet implements AsyncDisposable {
 
   /** The instances of a capacity provider may have so many processors together from now on; with undefined it is no more. */
   limitProvider(arn: string, maxVCpus: number | undefined): void {
-    if (maxVCpus === undefined) this.#vCpus.delete(arn);
-    else this.#vCpus.set(arn, maxVCpus);
+    this.#scaling.limitProvider(arn, maxVCpus);
   }
 
   /**
    * A version on a capacity provider keeps `min` sandboxes initialised from now on, and has `max` at most. Those that are too many
    * end when they are idle.
    */
-  scale(spec: FunctionSpec, { min, max }: { readonly min: number; readonly max: number }): void {
-    if (max === Infinity) this.#bounds.delete(spec.key);
-    else this.#bounds.set(spec.key, { min, max });
-    this.#provisioned.keep(spec, min);
-    const onDemand = this.#sandboxesOf(spec).filter((one) => one.keeper === undefined && one.lastReason === undefined);
-    for (const sandbox of onDemand.slice(Math.min(max - min, onDemand.length))) {
-      this.#placement.letGo(sandbox, 'its version may have fewer sandboxes');
-    }
-    this.#placement.reconsider();
+  scale(spec: FunctionSpec, bounds: Bounds): void {
+    this.#scaling.bound(spec, bounds);
+    this.#provisioned.keep(spec, bounds.min);
+    this.#scaling.apply(spec);
   }
 
   /** How many are, and why no more; see {@link Provisioned.state}. */
@@ -404,60 +348,7 @@ export class Fleet implements AsyncDisposable {
 
   /** What `GET /_hearth/fleet` shows. */
   view(): FleetView {
-    const active = this.#placement.instances.map((instance): InstanceView => {
-      const sandboxes = [...instance.sandboxes.values()];
-      return {
-        id: instance.id,
-        provider: instance.instance.provider,
-        // What was bought waits in its sub-pool until something has run on it, also where sandboxes were made ahead.
-        pool: instance.holding.isBought && instance.isUnused ? 'warming' : 'active',
-        subPool: instance.holding.subPool,
-        account: instance.account,
-        memory: {
-          total: instance.instance.memoryMb * MB,
-          committed: instance.committedMb * MB,
-          used: sandboxes.reduce((sum, { usedMb }) => sum + usedMb, 0) * MB,
-        },
-        state: instance.state,
-        configuration: null,
-        sandboxes: sandboxes.map((sandbox) => ({
-          id: sandbox.id,
-          function: sandbox.spec.functionName,
-          version: sandbox.spec.version,
-          state: sandbox.state,
-          memoryUsed: sandbox.usedMb * MB,
-          keptFor: sandbox.keeper?.name ?? null,
-          lastUsed: sandbox.lastUsedAt === 0 ? null : this.#date(sandbox.lastUsedAt),
-          keptUntil: sandbox.restsSince < 0 ? null : this.#date(sandbox.dueAt),
-          keptWhy: sandbox.restsSince < 0 ? null : sandbox.keepWhy,
-        })),
-      };
-    });
-    const warm = Array.from(this.#capacity.warm(), ({ instance, configuration }): InstanceView => ({
-      id: instance.id,
-      provider: instance.provider,
-      pool: 'warming',
-      subPool: 'general',
-      account: null,
-      memory: { total: instance.memoryMb * MB, committed: 0, used: 0 },
-      state: 'warm',
-      configuration: configuration.name,
-      sandboxes: [],
-    }));
-    const bought = [...this.#capacity.bought.subPools].flatMap(({ id: subPool, ready }) =>
-      ready.map((instance): InstanceView => ({
-        id: instance.id,
-        provider: instance.provider,
-        pool: 'warming',
-        subPool,
-        account: instance.account ?? null,
-        memory: { total: instance.memoryMb * MB, committed: 0, used: 0 },
-        state: 'warm',
-        configuration: null,
-        sandboxes: [],
-      })),
-    );
-    return { instances: [...active, ...bought, ...warm], warmingPool: { general: this.#capacity.view() } };
+    return viewOf(this.#placement.instances, this.#capacity, this.#clock);
   }
 
   /** What `GET /_hearth/advice` shows. */
@@ -467,56 +358,21 @@ export class Fleet implements AsyncDisposable {
 
   /** Numbers for metrics. */
   stats(): FleetStats {
-    const sandboxes: FleetStats['sandboxes'] = {};
-    const counts = new Map<InstanceState, number>();
-    for (const instance of this.#placement.instances) {
-      counts.set(instance.state, (counts.get(instance.state) ?? 0) + 1);
-      for (const { state } of instance.sandboxes.values()) sandboxes[state] = (sandboxes[state] ?? 0) + 1;
-    }
+    const { waiting, throttled, evicted, madeAhead, instances } = this.#placement;
     return {
       inFlight: this.#router.inFlight,
-      waiting: this.#placement.waiting,
+      waiting,
       deferred: this.#deferrals.waiting,
-      throttled: this.#placement.throttled,
-      evicted: this.#placement.evicted,
-      madeAhead: this.#placement.madeAhead,
-      booting: this.#capacity.booting,
-      sandboxes,
-      instances: [
-        { pool: 'general', state: 'warm', count: this.#capacity.warmCount },
-        { pool: 'general', state: 'provisioning', count: this.#capacity.booting },
-        ...this.#boughtCounts(),
-        ...[...counts].map(([state, count]) => ({ pool: 'active', state, count })),
-      ],
+      throttled,
+      evicted,
+      madeAhead,
+      ...countsOf(instances, this.#capacity),
     };
   }
 
   /** Lets invocations under way finish, up to the limit; then everything is destroyed. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#stopped ??= this.#stop());
-  }
-
-  /** Those that are kept have their part of the greatest number for themselves. */
-  #mayHaveMore(spec: FunctionSpec, kept: boolean): boolean {
-    const bounds = this.#bounds.get(spec.key);
-    if (bounds === undefined) return true;
-    const { min, max } = bounds;
-    const all = this.#sandboxesOf(spec);
-    if (all.length >= max) return false;
-    return kept || all.filter(({ keeper }) => keeper === undefined).length < max - min;
-  }
-
-  /** Those that are not on their way out. */
-  #sandboxesOf(spec: FunctionSpec): Sandbox[] {
-    return this.#placement.poolsOf(spec).flatMap(({ sandboxes }) => [...sandboxes].filter(({ ending }) => !ending));
-  }
-
-  /** Looks at all instances, but only for functions of a capacity provider, and only where they need another one. */
-  #isFull({ capacityProvider }: FunctionSpec): boolean {
-    if (capacityProvider === undefined) return false;
-    let count = 1;
-    for (const { home } of this.#placement.instances) if (home === capacityProvider) count++;
-    return count * this.#instanceCpus > (this.#vCpus.get(capacityProvider) ?? 0);
   }
 
   async #stop(): Promise<void> {
@@ -526,18 +382,6 @@ export class Fleet implements AsyncDisposable {
     this.#prepared[Symbol.dispose]();
     await Promise.all([this.#placement[Symbol.asyncDispose](), this.#capacity[Symbol.asyncDispose]()]);
     this.#router[Symbol.dispose]();
-  }
-
-  #boughtCounts(): FleetStats['instances'] {
-    const counts = new Map<string, number>();
-    for (const { purchase, ready } of this.#capacity.bought.subPools) {
-      counts.set(purchase.class, (counts.get(purchase.class) ?? 0) + ready.length);
-    }
-    return [...counts].map(([pool, count]) => ({ pool, state: 'warm', count }));
-  }
-
-  #date(at: number): string {
-    return new Date(this.#clock.wallTime() - (this.#clock.now() - at)).toISOString();
   }
 }
 
