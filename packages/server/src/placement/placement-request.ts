@@ -1,5 +1,5 @@
 import type { FunctionSpec } from '@hearth/protocol';
-import type { Shortage } from '../capacity/bought/bought-capacity.ts';
+import type { Shortage } from '../capacity/bought/entitlements.ts';
 import type { FunctionPool } from './function-pool.ts';
 import type { Keeper } from './keeper.ts';
 import type { ManagedInstance } from './managed-instance.ts';

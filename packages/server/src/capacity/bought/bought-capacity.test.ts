@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Entitlements } from './entitlements.ts';
 import { settled } from '../../invoke/testing/test-fleet.ts';
 import type { CapacityClass } from '@hearth/protocol';
 import { A, B, purchaseOf, Subject } from './testing/subject.ts';
@@ -77,20 +78,14 @@ test('an instance that is free but too small is a shortage (D12)', async () => {
   assert.equal(subject.ready(purchase), 1);
 });
 
-test('the policy is looked up in a shortage and not before (D13)', async () => {
+test('the policy is looked up in a shortage and not before (D13)', async (t) => {
   await using subject = new Subject();
   await subject.buy({});
-  const { bought } = subject.capacity;
-  let lookUps = 0;
-  const policyOf = bought.policyOf.bind(bought);
-  bought.policyOf = (account) => {
-    lookUps++;
-    return policyOf(account);
-  };
+  const { mock: lookUps } = t.mock.method(Entitlements.prototype, 'policyOf');
   assert.ok(subject.take());
-  assert.equal(lookUps, 0);
+  assert.equal(lookUps.callCount(), 0);
   assert.match(subject.capacity.bought.shortage(subject.need())!.reason, /lacks 128 MB .* policy is overflow/);
-  assert.equal(lookUps, 1);
+  assert.equal(lookUps.callCount(), 1);
 });
 
 test("overflow takes an instance of general, which is then the account's for good (D14, D24)", async () => {

@@ -8,9 +8,10 @@ import { Holding } from '../holding.ts';
 import type { WarmingPool } from '../warming-pool.ts';
 import { closedBecause } from './constraints.ts';
 import type { MachineState } from './constraints.ts';
+import { Entitlements } from './entitlements.ts';
+import type { Shortage } from './entitlements.ts';
 import { Loans } from './loans.ts';
 import { Meter } from './meter.ts';
-import { DEFAULT_POLICY, describePolicy } from './overflow.ts';
 import type { AccountPolicy, OverflowPolicy } from './overflow.ts';
 import type { FindFunction, OnPrepared, PreparedVersion } from './ports.ts';
 import { BOUGHT_CLASSES, subPoolOf } from './purchase.ts';
@@ -47,21 +48,10 @@ export interface InUse {
   reclaim(): boolean;
 }
 
-/** What becomes of a request whose account's sub-pools lack the room for it. `reason` in words. */
-export type Shortage =
-  | { readonly kind: 'overflow'; readonly reason: string }
-  | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: string }
-  | { readonly kind: 'refuse'; readonly reason: string };
-
 /** Schedules are to the minute. */
 const LOOK_EVERY_MS = 60_000;
 /** Variable capacity that gave way doesn't come back sooner: what it gave way to is hardly over. */
 const SCARCE_MS = 60_000;
-/** As long as a client waits for the longest function of all. */
-const VARIABLE_WAIT_MS = 900_000;
-/** Within a guarantee a request waits for an instance that is being made or recalled: so long beyond the time for which it may be lent. */
-const BOOT_WAIT_MS = 30_000;
-
 /**
  * What accounts have bought (row X17): a sub-pool for each purchase, filled ahead of requests and sized by amount, schedule and term;
  * which of them a request takes from; and what becomes of it where they are short. Dedicated and reserved sub-pools get memory first,
@@ -70,9 +60,7 @@ const BOOT_WAIT_MS = 30_000;
 export class BoughtCapacity implements AsyncDisposable {
   readonly #options: BoughtCapacityOptions;
   readonly #subPools = new Map<string, SubPool>();
-  /** Those of each account, dedicated ones first, then reserved ones. */
-  readonly #byAccount = new Map<string, SubPool[]>();
-  readonly #policies = new Map<string, OverflowPolicy>();
+  readonly #entitlements: Entitlements;
   /** Of accounts that have used instances of no purchase. */
   readonly #onDemand = new Map<string, Holding>();
   /** Of those, the ones of a home of their own: what the account has bought is no concern of theirs. */
@@ -95,6 +83,13 @@ export class BoughtCapacity implements AsyncDisposable {
       onLog: options.onLog,
       recall: (instance) => this.#recall(instance),
       onChange: () => this.changed(),
+    });
+    this.#entitlements = new Entitlements({
+      clock: options.clock,
+      overheadMb: options.sizes.overheadMb,
+      mayUseOnDemand: (account) => this.onDemand(account).open,
+      onRecall: (subPool) => this.#loans.recall(subPool),
+      onGrown: () => this.changed(),
     });
   }
 
@@ -143,9 +138,7 @@ export class BoughtCapacity implements AsyncDisposable {
       const packagesOf = (one: Purchase): readonly Packages[] => this.#packagesOf(one);
       const subPool = new SubPool(purchase, { ...this.#options, packagesOf, onChange: () => this.changed() });
       this.#subPools.set(subPool.id, subPool);
-      const own = [...(this.#byAccount.get(purchase.account) ?? []), subPool];
-      own.sort((a, b) => BOUGHT_CLASSES.indexOf(a.purchase.class) - BOUGHT_CLASSES.indexOf(b.purchase.class));
-      this.#byAccount.set(purchase.account, own);
+      this.#entitlements.add(subPool);
     } else known.configure(purchase);
     // At once: whoever bought it sees what it comes to.
     this.#look();
@@ -157,31 +150,28 @@ export class BoughtCapacity implements AsyncDisposable {
     if (subPool === undefined) return;
     // It is kept for as long as something of it is in use.
     subPool.released = true;
-    const { account } = purchase;
-    const own = (this.#byAccount.get(account) ?? []).filter((one) => one !== subPool);
-    if (own.length === 0) this.#byAccount.delete(account);
-    else this.#byAccount.set(account, own);
+    this.#entitlements.remove(subPool);
     this.#look();
   }
 
   setPolicy({ account, policy }: AccountPolicy): void {
-    this.#policies.set(account, policy);
+    this.#entitlements.setPolicy(account, policy);
     this.changed();
   }
 
   policyOf(account: string): OverflowPolicy {
-    return this.#policies.get(account) ?? DEFAULT_POLICY;
+    return this.#entitlements.policyOf(account);
   }
 
   /** Code or layers of functions of this account may be others than before. */
   functionsChanged(account: string): void {
-    for (const subPool of this.#byAccount.get(account) ?? []) subPool.configure(subPool.purchase);
+    for (const subPool of this.#entitlements.of(account)) subPool.configure(subPool.purchase);
     this.changed();
   }
 
   /** Takes an instance for a request out of its account's own sub-pools; undefined where none has one with the room. */
   take(need: InstanceNeed): TakenInstance | undefined {
-    for (const subPool of this.#route(need) ?? []) {
+    for (const subPool of this.#entitlements.route(need) ?? []) {
       const instance = subPool.take(need.memoryMb);
       if (instance === undefined) continue;
       this.changed();
@@ -193,41 +183,9 @@ export class BoughtCapacity implements AsyncDisposable {
     return undefined;
   }
 
-  /**
-   * What becomes of a request that has found no room in its account's own sub-pools, nor on instances from there; undefined where the
-   * account has none, or none that is open: then it has what there is on demand. Only here the account's policy is looked at (row D13).
-   */
+  /** See {@link Entitlements.shortage}. */
   shortage(need: InstanceNeed): Shortage | undefined {
-    const { account, capacityClass } = need;
-    if (need.home !== account) return undefined;
-    if (capacityClass === 'on-demand' && !this.onDemand(account).open) {
-      const policy = describePolicy(this.policyOf(account));
-      return { kind: 'refuse', reason: `the account's policy is ${policy}, which keeps it to what it has bought` };
-    }
-    const route = this.#route(need);
-    if (route === undefined) return undefined;
-    const [first] = route;
-    if (first === undefined) {
-      return { kind: 'refuse', reason: `the account has no capacity of class ${capacityClass}` };
-    }
-    const names = route.map(({ id }) => id).join(', ');
-    if (first.purchase.class === 'variable') return this.#variableShortage(route, names);
-    const memoryMb = need.memoryMb - this.#options.sizes.overheadMb;
-    const lacks = `${names} ${route.length === 1 ? 'lacks' : 'lack'} ${memoryMb} MB for one more`;
-    const guaranteed = this.#guarantee(route, lacks);
-    const policy = this.policyOf(account);
-    const reason = `${lacks}; the account's policy is ${describePolicy(policy)}`;
-    switch (policy.kind) {
-      case 'overflow':
-        return { kind: 'overflow', reason };
-      case 'deny':
-        return guaranteed ?? { kind: 'refuse', reason };
-      case 'wait':
-        return guaranteed ?? { kind: 'wait', waitMs: policy.waitMs, reason };
-      case 'grow':
-        this.#grow(route, need.memoryMb, policy.maxInstances);
-        return guaranteed ?? { kind: 'wait', waitMs: policy.waitMs, reason };
-    }
+    return this.#entitlements.shortage(need);
   }
 
   /** What the account's instances have in common that are of no purchase: of sub-pool `general`, or of `none`, and of one home. */
@@ -285,64 +243,6 @@ export class BoughtCapacity implements AsyncDisposable {
     await Promise.all([...this.#subPools.values(), this.#loans].map((owner) => owner[Symbol.asyncDispose]()));
   }
 
-  /**
-   * The sub-pools that a request may take from, by the identity in it (row D11); undefined where that is none, and it goes to `general`.
-   */
-  #route({
-    account,
-    home,
-    capacityClass,
-  }: Pick<InstanceNeed, 'account' | 'home' | 'capacityClass'>): SubPool[] | undefined {
-    if (home !== account) return undefined;
-    const own = this.#byAccount.get(account);
-    if (capacityClass === 'on-demand') return undefined;
-    if (own === undefined) return capacityClass === undefined ? undefined : [];
-    const wall = this.#options.clock.wallTime();
-    const inTerm = own.filter(({ purchase: { until } }) => until === null || wall < until);
-    if (capacityClass !== undefined) return inTerm.filter(({ purchase }) => purchase.class === capacityClass);
-    const fixed = inTerm.filter(({ purchase }) => purchase.class !== 'variable');
-    // Without any that is fixed, what is variable is all that the account wants.
-    const chosen = fixed.length > 0 ? fixed.filter((one) => one.closedBecause === undefined) : inTerm;
-    return chosen.length > 0 ? chosen : undefined;
-  }
-
-  #hasFixed(account: string, wall: number): boolean {
-    return (this.#byAccount.get(account) ?? []).some(
-      ({ purchase: { class: kind, until } }) => kind !== 'variable' && (until === null || wall < until),
-    );
-  }
-
-  #variableShortage(route: readonly SubPool[], names: string): Shortage {
-    const closed = route.find((one) => one.closedBecause !== undefined)?.closedBecause;
-    const reason = closed === undefined ? `waits for an instance of ${names}` : `waits for ${names}: ${closed}`;
-    return { kind: 'wait', waitMs: VARIABLE_WAIT_MS, reason };
-  }
-
-  /** Where fewer run than are guaranteed, the rest of the guarantee is on its way: being made, or back from whoever it was lent to. */
-  #guarantee(route: readonly SubPool[], lacks: string): Shortage | undefined {
-    for (const subPool of route) {
-      const { purchase, holding, lent, coming } = subPool;
-      if (purchase.class !== 'reserved' || !holding.open || lent + coming + subPool.missing === 0) continue;
-      if (lent > 0) this.#loans.recall(subPool);
-      return {
-        kind: 'wait',
-        waitMs: purchase.lendMs + BOOT_WAIT_MS,
-        reason: `${lacks} at this moment; it is guaranteed and on its way`,
-      };
-    }
-    return undefined;
-  }
-
-  /** Adds an instance to a dedicated sub-pool, unless one is on its way, or the account has its maximum (row D17). */
-  #grow(route: readonly SubPool[], memoryMb: number, maxInstances: number): void {
-    const dedicated = route.filter(({ purchase }) => purchase.class === 'dedicated');
-    const held = dedicated.reduce((sum, one) => sum + Math.max(one.held, one.target), 0);
-    const fit = dedicated.find(({ extent }) => extent.memoryMb >= memoryMb);
-    if (fit === undefined || fit.coming > 0 || fit.missing > 0 || held >= maxInstances) return;
-    fit.grown++;
-    this.changed();
-  }
-
   #packagesOf({ account, region, functions }: Purchase): readonly Packages[] {
     const packages = new Map<string, Packages>();
     for (const { name } of functions) {
@@ -384,7 +284,7 @@ export class BoughtCapacity implements AsyncDisposable {
       subPool.closedBecause = why;
       if (why !== undefined) subPool.grown = 0;
       subPool.target = why === undefined ? Math.max(0, extent.count + grown - lent) : 0;
-      holding.explicit = purchase.class === 'variable' && this.#hasFixed(purchase.account, wall);
+      holding.explicit = purchase.class === 'variable' && this.#entitlements.hasFixed(purchase.account, wall);
       holding.limit = why !== undefined ? 0 : purchase.class === 'reserved' ? purchase.amount : Infinity;
       if (why !== undefined) this.#loans.recall(subPool);
       subPool.shrink((instance) => this.#recall(instance));
@@ -439,8 +339,9 @@ export class BoughtCapacity implements AsyncDisposable {
 
   /** Instances of no purchase are an account's second choice while it has sub-pools that are open, and only its policy lets it use them. */
   #limitOnDemand(holding: Holding): void {
-    holding.second = this.#route({ account: holding.account, home: holding.account }) !== undefined;
-    holding.limit = holding.second && this.policyOf(holding.account).kind !== 'overflow' ? 0 : Infinity;
+    const { account } = holding;
+    holding.second = this.#entitlements.route({ account, home: account }) !== undefined;
+    holding.limit = holding.second && this.policyOf(account).kind !== 'overflow' ? 0 : Infinity;
   }
 
   #readMeter(): void {
